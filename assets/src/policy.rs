@@ -1,0 +1,172 @@
+//! Policies: what the owner of an asset asks of its freshness, automation, consistency and retries.
+//!
+//! These are the merged values; how they are spelled in files is the `declaration` module's.
+//! Every duration is a span of elapsed time, never negative.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::asset::AssetKind;
+
+/// What is promised about an asset's freshness; absent bounds promise nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// Bound on how old the oldest change may be that the asset does not show yet.
+    pub max_lag: Option<Bound>,
+    /// Bound on the time since the asset's data last changed. Right for sources.
+    pub max_age: Option<Bound>,
+}
+
+/// A bound with an optional earlier warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// Beyond this the asset is overdue.
+    pub limit: TimeDelta,
+    /// Beyond this it is worth a warning; at most the limit.
+    pub warn: Option<TimeDelta>,
+}
+
+/// When an asset is built without anybody asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Automation {
+    /// When an upstream has data that the asset has not incorporated.
+    OnChange(OnChange),
+    /// Only when a person asks.
+    Manual,
+}
+
+impl Default for Automation {
+    fn default() -> Self {
+        Self::OnChange(OnChange::default())
+    }
+}
+
+/// The modifiers of `on_change`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnChange {
+    /// Wait until the direct upstreams have been quiet this long.
+    pub settle: Option<TimeDelta>,
+    /// Never let `settle` wait longer than this; ten times `settle` where absent, and never beyond
+    /// half of `max_lag`.
+    pub settle_at_most: Option<TimeDelta>,
+    /// At most one run per interval since the last success.
+    pub every: Option<TimeDelta>,
+    /// Do not build while the lag is below this.
+    pub tolerance: Option<TimeDelta>,
+    /// Whether one changed upstream is enough or all direct ones must have changed.
+    pub updates_on: UpdatesOn,
+}
+
+/// Which direct upstreams must have changed.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdatesOn {
+    /// One is enough.
+    #[default]
+    Any,
+    /// Every direct upstream.
+    All,
+}
+
+/// What an asset may be built from when an upstream is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Whatever the upstream heads are, even when one is stale, failing or unknown.
+    Latest,
+    /// Waits until every upstream has incorporated what had been seen when the asset became due.
+    Settled {
+        /// After waiting this long, go on as [`Consistency::Latest`].
+        proceed_after: Option<TimeDelta>,
+    },
+}
+
+impl Default for Consistency {
+    fn default() -> Self {
+        Self::Settled {
+            proceed_after: None,
+        }
+    }
+}
+
+/// How failed runs are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// How many attempts there are in all, the first one included; at least 1.
+    pub attempts: u32,
+    /// The wait before the second attempt; it doubles from attempt to attempt.
+    pub backoff: TimeDelta,
+    /// The longest wait between two attempts.
+    pub max_backoff: TimeDelta,
+}
+
+impl Default for Retry {
+    /// Three attempts, 30 s and then 60 s apart: enough for a lost cluster or a throttled minute.
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            backoff: TimeDelta::seconds(30),
+            max_backoff: TimeDelta::minutes(10),
+        }
+    }
+}
+
+/// What a change of an asset's code means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeChanges {
+    /// The asset is stale.
+    Rebuild,
+    /// The asset is marked as outdated and left alone.
+    Mark,
+    /// Nothing.
+    Ignore,
+}
+
+impl CodeChanges {
+    /// Returns the default for a kind: what can be made again is rebuilt, what keeps history is
+    /// only marked, because it would need a full refresh that nobody wants by surprise.
+    pub fn default_for(kind: AssetKind) -> Self {
+        match kind {
+            AssetKind::Table | AssetKind::Seed | AssetKind::View | AssetKind::MaterializedView => {
+                Self::Rebuild
+            }
+            AssetKind::Incremental | AssetKind::Snapshot | AssetKind::StreamingTable => Self::Mark,
+            AssetKind::Source | AssetKind::Ephemeral | AssetKind::Exposure => Self::Ignore,
+        }
+    }
+}
+
+/// Whether a table that existed before Headwater built it counts as built.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Adoption {
+    /// What it consumed is taken from its commit, so that only what is behind is rebuilt.
+    #[default]
+    Assume,
+    /// It is treated as never built.
+    Rebuild,
+}
+
+/// What a write means that Headwater did not trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutsideWrites {
+    /// What it consumed is taken from the commit, or assumed by its time less this margin.
+    Assume {
+        /// How long a run of the asset usually takes; 30 minutes where nothing is known.
+        margin: TimeDelta,
+    },
+    /// It consumed nothing that we would count.
+    Ignore,
+}
+
+impl Default for OutsideWrites {
+    fn default() -> Self {
+        Self::Assume {
+            margin: TimeDelta::minutes(30),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! How assets hang together.

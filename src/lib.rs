@@ -1,0 +1,1 @@
+//! The controller and command line of Headwater.
