@@ -1,3 +1,4 @@
+//! How assets hang together: which feeds which, which of them a selection names, and how a
 //! neighbourhood looks as text.
 //!
 //! This crate is pure: it takes [`assets::Asset`]s that are already complete and opens no file,
@@ -6,9 +7,15 @@
 //! The way through it:
 //!
 //! - [`graph`]: assets → [`AssetGraph`], or everything that is wrong with their edges
+//! - [`select`]: dbt's selection syntax → the assets it names
+//! - [`render`]: a neighbourhood → a tree of lines
 
 pub mod graph;
+pub mod render;
 #[cfg(test)]
 mod sample;
+pub mod select;
 
 pub use graph::{AssetGraph, AssetIndex};
+pub use render::tree;
+pub use select::{SelectError, SelectProblem, Selected, Selection, Unmatched};
