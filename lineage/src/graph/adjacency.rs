@@ -11,13 +11,13 @@ pub(super) struct Adjacency {
 }
 
 impl Adjacency {
-    /// Makes an empty list, to which rows are added in index order.
-    pub(super) fn with_capacity(rows: usize) -> Self {
+    /// Makes room for so many rows and edges; the rows are then added in index order.
+    pub(super) fn with_capacity(rows: usize, edges: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         Self {
             offsets,
-            targets: Vec::new(),
+            targets: Vec::with_capacity(edges),
         }
     }
 

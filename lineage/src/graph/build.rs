@@ -157,7 +157,8 @@ fn resolve(assets: &[Asset], problems: &mut Vec<Diagnostic>) -> Adjacency {
         .map(|asset| asset.key.as_str())
         .zip(indices)
         .collect();
-    let mut rows = Adjacency::with_capacity(assets.len());
+    let edges = assets.iter().map(|asset| asset.upstreams.len()).sum();
+    let mut rows = Adjacency::with_capacity(assets.len(), edges);
     let mut suggested = 0;
     for asset in assets {
         let mut row = Vec::with_capacity(asset.upstreams.len());

@@ -166,7 +166,7 @@ mod tests {
         let assets: Vec<Asset> = (0..40)
             .map(|at| Asset::new(AssetKey::new(&format!("a{at:02}")).unwrap(), kinds[at % 2]))
             .collect();
-        let mut upstreams = Adjacency::with_capacity(40);
+        let mut upstreams = Adjacency::with_capacity(40, 39);
         for at in 0..40_usize {
             let row: &[usize] = match at {
                 1 => &[0],
