@@ -1,0 +1,118 @@
+//! What is remembered of a table between two readings, and what a reading found.
+//!
+//! A [`KnownHead`] is all a warm reading needs: it is stored as it is and handed back next time.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::commit::Commit;
+use super::table::TableState;
+use super::unreadable::Unreadable;
+use crate::version::TableId;
+
+/// The newest commit that was read of a table, and what held there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownHead {
+    /// The incarnation of the table.
+    pub table_id: TableId,
+    /// The newest version that was read.
+    pub version: u64,
+    /// The commit file of that version, to notice that the log was replaced under us.
+    pub marker: CommitMarker,
+    /// The newest version that changed data. `None` means that no commit from `read_from` on
+    /// changed any: with `read_from` 0 the table never had data, otherwise its last change lies
+    /// before `read_from` and cannot be dated.
+    pub data: Option<DataHead>,
+    /// The oldest version since which every commit was read.
+    pub read_from: u64,
+    /// The time of `version`, UTC.
+    pub last_committed_at: DateTime<Utc>,
+    /// The operation of `version`, for display.
+    pub operation: Option<String>,
+    /// Identity, schema, properties and protocol at `version`.
+    pub state: TableState,
+}
+
+impl KnownHead {
+    /// Returns whether the whole log was seen and nothing in it changed data.
+    pub fn never_had_data(&self) -> bool {
+        self.data.is_none() && self.read_from == 0
+    }
+}
+
+/// The newest version of a table that changed data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataHead {
+    /// The version.
+    pub version: u64,
+    /// Its commit time, UTC.
+    pub at: DateTime<Utc>,
+}
+
+/// What tells one commit file from another of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitMarker {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its modification time in nanoseconds since 1970, UTC.
+    pub modified_nanos: i64,
+    /// Fingerprint of its bytes, see [`fingerprint`].
+    pub content: u64,
+}
+
+/// What a reading of one table found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// The known head is still the newest commit.
+    Unchanged,
+    /// There is something to remember.
+    Read(Box<Update>),
+    /// Nothing can be said beyond the last good observation.
+    Unknown(Unreadable),
+    /// There is no log, or none of its files. The caller acts only when it is seen twice.
+    Absent,
+}
+
+/// What is new about a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// What to remember instead of the known head.
+    pub head: KnownHead,
+    /// The commits that changed data, oldest first: those after the known head, or, on a cold
+    /// reading, those that were read on the way back to the newest one that changed data.
+    pub commits: Vec<Commit>,
+    /// How this reading follows the known head.
+    pub continuity: Continuity,
+    /// Why the log could not be read beyond `head`, where it goes on.
+    pub trailing: Option<Unreadable>,
+}
+
+/// How a reading follows the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Continuity {
+    /// There was none before it.
+    Cold,
+    /// Every commit since the known head was read.
+    Continues,
+    /// As `Continues`, and one of the commits gave the table a new id.
+    Replaced,
+    /// Another log stands where the known one was, or the known one was rolled back (the id may
+    /// then be the same). Versions recorded before mean nothing any more.
+    Recreated,
+    /// The same table, but commits after the known head were cleaned away before they were read:
+    /// any partition may have changed in them.
+    Gap {
+        /// The first version that was never read.
+        lost_from: u64,
+        /// The last version that was never read.
+        lost_to: u64,
+    },
+}
+
+/// Fingerprints the bytes of a commit: FNV-1a of 64 bits, which is stable between versions.
+pub fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

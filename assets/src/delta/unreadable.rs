@@ -1,0 +1,106 @@
+//! Why a table, or the end of its log, could not be read.
+//!
+//! These are values, not failures of the program: what is unreadable is reported as unknown, the
+//! last good observation stays, and nothing is started on a guess.
+
+use serde::{Deserialize, Serialize};
+
+/// A reason for "unknown".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case", tag = "code")]
+pub enum Unreadable {
+    /// A commit file is empty, cut off or no JSON. It is never skipped.
+    #[error("commit {version} is damaged ({detail}); it may still be being written")]
+    TornCommit {
+        /// The damaged version.
+        version: u64,
+        /// What is wrong with it, and in which line.
+        detail: String,
+    },
+    /// Commits lie above a hole, and no checkpoint covers it.
+    #[error("commit {version} is missing while later ones exist")]
+    MissingCommit {
+        /// The newest missing version below the readable commits.
+        version: u64,
+    },
+    /// The table needs a reader feature that is not known here.
+    #[error("the table needs the reader feature `{feature}`, which this version does not know")]
+    RefusedFeature {
+        /// The name in the table's protocol.
+        feature: String,
+    },
+    /// The table needs a reader version that is not known here.
+    #[error("the table needs reader version {min_reader_version}; this version knows up to 3")]
+    ReaderVersion {
+        /// What the table's protocol asks for.
+        min_reader_version: u32,
+    },
+    /// The catalog, not the log, says which commits count.
+    #[error("the table is catalog-managed: its catalog decides which commits count")]
+    CatalogManaged,
+    /// Commits were cleaned away and the fact is left only in a checkpoint.
+    #[error("{fact} stands only in a checkpoint, which this version does not read")]
+    OnlyInCheckpoint {
+        /// What was looked for.
+        fact: String,
+    },
+    /// A commit is larger than what is read into memory.
+    #[error("commit {version} has {bytes} bytes, more than the {limit} that are read")]
+    TooLarge {
+        /// The version.
+        version: u64,
+        /// Its size.
+        bytes: u64,
+        /// The largest size that is read.
+        limit: u64,
+    },
+    /// The store refused or failed.
+    #[error("cannot read `{path}`: {detail}")]
+    Unreachable {
+        /// What was read.
+        path: String,
+        /// What the store answered.
+        detail: String,
+    },
+    /// The store did not answer in time.
+    #[error("no answer within {after_ms} ms")]
+    TimedOut {
+        /// How long was waited.
+        after_ms: u64,
+    },
+    /// The location names a store that is not read.
+    #[error("`{location}` lies in a store of kind `{scheme}`; only local paths are read")]
+    NotLocal {
+        /// The location as declared.
+        location: String,
+        /// Its scheme.
+        scheme: String,
+    },
+    /// The location is no path at all.
+    #[error("`{location}` is no usable path: {detail}")]
+    BadLocation {
+        /// The location as declared.
+        location: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl Unreadable {
+    /// Returns the word for it in JSON, tables and records.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TornCommit { .. } => "torn_commit",
+            Self::MissingCommit { .. } => "missing_commit",
+            Self::RefusedFeature { .. } => "refused_feature",
+            Self::ReaderVersion { .. } => "reader_version",
+            Self::CatalogManaged => "catalog_managed",
+            Self::OnlyInCheckpoint { .. } => "only_in_checkpoint",
+            Self::TooLarge { .. } => "too_large",
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut { .. } => "timed_out",
+            Self::NotLocal { .. } => "not_local",
+            Self::BadLocation { .. } => "bad_location",
+        }
+    }
+}
