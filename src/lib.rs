@@ -1,1 +1,12 @@
 //! The controller and command line of Headwater.
+//!
+//! One pass goes one way: **observe** what tables and runs say, **plan** as a pure function of what
+//! was seen and remembered, **execute** the plan exactly once, **record** everything.
+
+pub mod clock;
+pub mod execute;
+pub mod observe;
+pub mod plan;
+pub mod ports;
+pub mod reconcile;
+pub mod state;

@@ -1,0 +1,320 @@
+//! Adoption: bring every open intent to where the service says that it is, before anything new is
+//! planned.
+//!
+//! Nothing is sent from here. What has to be sent (again) is returned, and what ended is returned
+//! too: it is settled once its tables have been looked at.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::judge::RunVerdict;
+use super::token::{CORRELATION, correlation};
+use super::{Hands, Windows};
+use crate::ports::{JobsError, Run, RunState, StateError};
+use crate::state::{Intent, IntentState, RunId};
+
+/// How many runs are asked for one by one; beyond that, one sweep over all active runs of the
+/// workspace is cheaper (25 runs a page).
+const SWEEP_BEYOND: usize = 8;
+
+/// Clocks may differ by this much between the stamp and the service's start time.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// What adoption found.
+#[derive(Debug, Default)]
+pub struct Adopted {
+    /// Intents whose attempt has to be sent (again) now.
+    pub to_send: Vec<Intent>,
+    /// Attempts that ended.
+    pub ended: Vec<Ended>,
+    /// How many are under way.
+    pub running: usize,
+    /// Intents of which nobody can say whether they run, with what to do.
+    pub uncertain: Vec<(Intent, String)>,
+    /// Why the service could not be asked, if so.
+    pub problem: Option<JobsError>,
+}
+
+/// An attempt that ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its intent, as it was found.
+    pub intent: Intent,
+    /// How.
+    pub verdict: RunVerdict,
+    /// When, UTC.
+    pub at: DateTime<Utc>,
+}
+
+/// Brings every open intent up to date.
+pub async fn adopt<'a>(
+    hands: Hands<'_>,
+    windows: Windows,
+    open: impl IntoIterator<Item = &'a Intent>,
+) -> Result<Adopted, StateError> {
+    let mut adopted = Adopted::default();
+    let mut running = Vec::new();
+    for intent in open {
+        match intent.state {
+            IntentState::Running => running.push(intent),
+            IntentState::Pending => {
+                if intent.not_before.is_none_or(|at| at <= hands.clock.now()) {
+                    adopted.to_send.push(intent.clone());
+                }
+            }
+            IntentState::Sending | IntentState::Uncertain => {
+                resolve_unrecorded(hands, windows, intent, &mut adopted).await?;
+            }
+            IntentState::Succeeded
+            | IntentState::Failed
+            | IntentState::Cancelled
+            | IntentState::Quarantined => {}
+        }
+    }
+    poll(hands, &running, &mut adopted).await?;
+    Ok(adopted)
+}
+
+/// An attempt that was stamped and whose run is not known.
+async fn resolve_unrecorded(
+    hands: Hands<'_>,
+    windows: Windows,
+    intent: &Intent,
+    adopted: &mut Adopted,
+) -> Result<(), StateError> {
+    let now = hands.clock.now();
+    let service_now = now + hands.jobs.server_offset();
+    let (Some(first), Some(last)) = (intent.first_sent_at, intent.last_sent_at) else {
+        adopted.to_send.push(intent.clone());
+        return Ok(());
+    };
+    let age = service_now - first;
+    let is_remembered = age < windows.horizon - windows.longest_request;
+    if intent.state == IntentState::Sending && is_remembered {
+        // A clock that went back makes the age negative: the token is young, not old.
+        if service_now - last >= windows.resend_after || age < TimeDelta::zero() {
+            adopted.to_send.push(intent.clone());
+        }
+        return Ok(());
+    }
+    if intent.state == IntentState::Sending {
+        let reason = "its token may be forgotten: it is not sent again";
+        hands
+            .state
+            .record_uncertain(&intent.id, intent.attempt, reason, now)?;
+    }
+    if service_now - last < windows.longest_request {
+        let wait = "a request may still be under way; looked up once it cannot be".to_owned();
+        adopted.uncertain.push((intent.clone(), wait));
+        return Ok(());
+    }
+    look_up(hands, intent, first, adopted).await
+}
+
+/// Looks for the run of an attempt by its correlation.
+async fn look_up(
+    hands: Hands<'_>,
+    intent: &Intent,
+    first_sent: DateTime<Utc>,
+    adopted: &mut Adopted,
+) -> Result<(), StateError> {
+    let found = match find_by_correlation(hands, intent, first_sent).await {
+        Ok(found) => found,
+        Err(error) => {
+            adopted.uncertain.push((intent.clone(), error.to_string()));
+            return Ok(());
+        }
+    };
+    let now = hands.clock.now();
+    match found {
+        Search::Found(run) => {
+            let url = run.url.as_deref();
+            hands
+                .state
+                .record_run(&intent.id, intent.attempt, run.id, url, now)?;
+            adopted.running += 1;
+        }
+        Search::Absent => adopted.ended.push(Ended {
+            intent: intent.clone(),
+            verdict: RunVerdict::NeverSent,
+            at: now,
+        }),
+        Search::Impossible(why) => adopted.uncertain.push((intent.clone(), why)),
+    }
+    Ok(())
+}
+
+enum Search {
+    Found(Box<Run>),
+    Absent,
+    Impossible(String),
+}
+
+async fn find_by_correlation(
+    hands: Hands<'_>,
+    intent: &Intent,
+    first_sent: DateTime<Utc>,
+) -> Result<Search, JobsError> {
+    let job = hands.jobs.job(&intent.job).await?;
+    if !job.parameters.iter().any(|name| name == CORRELATION) {
+        return Ok(Search::Impossible(format!(
+            "job `{}` declares no parameter `{CORRELATION}`, so that its runs cannot be told \
+             apart: look at its runs since {first_sent}, then `headwater runs cancel {}` or \
+             wait for its table",
+            job.name, intent.id
+        )));
+    }
+    let wanted = correlation(&intent.id, intent.attempt);
+    let runs = hands.jobs.runs_since(job.job_id, first_sent - SKEW).await?;
+    let found = runs
+        .into_iter()
+        .find(|run| run.parameters.get(CORRELATION) == Some(&wanted));
+    Ok(found.map_or(Search::Absent, |run| Search::Found(Box::new(run))))
+}
+
+/// Asks how the known runs stand.
+async fn poll(
+    hands: Hands<'_>,
+    running: &[&Intent],
+    adopted: &mut Adopted,
+) -> Result<(), StateError> {
+    let mut active: BTreeMap<RunId, Run> = BTreeMap::new();
+    if running.len() > SWEEP_BEYOND {
+        match hands.jobs.active_runs().await {
+            Ok(runs) => active.extend(runs.into_iter().map(|run| (run.id, run))),
+            Err(error) => {
+                adopted.running += running.len();
+                adopted.problem = Some(error);
+                return Ok(());
+            }
+        }
+    }
+    for intent in running {
+        let Some(id) = intent.run_id else { continue };
+        let answer = match active.remove(&id) {
+            Some(run) => Ok(run),
+            None => hands.jobs.run(id).await,
+        };
+        match answer {
+            Ok(run) => judge_run(hands, intent, &run, adopted).await?,
+            Err(JobsError::NotFound(_)) => adopted.ended.push(Ended {
+                intent: (*intent).clone(),
+                verdict: history_expired(),
+                at: hands.clock.now(),
+            }),
+            Err(error) => {
+                adopted.running += 1;
+                adopted.problem = Some(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The service forgot the run. Whether it wrote its tables is seen there; it counts as failed
+/// until then, and is tried again.
+fn history_expired() -> RunVerdict {
+    RunVerdict::Failed {
+        code: "run_not_found".to_owned(),
+        message: "the service no longer knows the run; how it ended is unknown".to_owned(),
+        is_transient: true,
+    }
+}
+
+async fn judge_run(
+    hands: Hands<'_>,
+    intent: &Intent,
+    run: &Run,
+    adopted: &mut Adopted,
+) -> Result<(), StateError> {
+    let now = hands.clock.now();
+    let end = |verdict| Ended {
+        intent: intent.clone(),
+        verdict,
+        at: run.ended_at.unwrap_or(now),
+    };
+    let wanted = correlation(&intent.id, intent.attempt);
+    if let Some(found) = run
+        .parameters
+        .get(CORRELATION)
+        .filter(|found| **found != wanted)
+    {
+        let message = format!(
+            "run {} carries the correlation `{found}` and not `{wanted}`: the token led to \
+             somebody else's run",
+            run.id
+        );
+        let code = "foreign_run".to_owned();
+        adopted.ended.push(end(RunVerdict::Failed {
+            code,
+            message,
+            is_transient: false,
+        }));
+        return Ok(());
+    }
+    match &run.state {
+        RunState::Active => {
+            adopted.running += 1;
+            cancel_if_too_long(hands, intent, run, now).await?;
+        }
+        RunState::Succeeded => adopted.ended.push(end(RunVerdict::Succeeded)),
+        RunState::Failed {
+            code,
+            message,
+            is_transient,
+        } => {
+            adopted.ended.push(end(RunVerdict::Failed {
+                code: code.clone(),
+                message: message.clone(),
+                is_transient: *is_transient,
+            }));
+        }
+        RunState::Cancelled { message } => adopted.ended.push(end(timed_out_or(intent, message))),
+    }
+    Ok(())
+}
+
+/// A run that we cancelled because it took too long has failed; one that a person cancelled has not.
+fn timed_out_or(intent: &Intent, message: &str) -> RunVerdict {
+    match (intent.cancel_requested_at, intent.timeout_seconds) {
+        (Some(_), Some(timeout)) => RunVerdict::Failed {
+            code: "timed_out".to_owned(),
+            message: format!("it ran longer than its timeout of {timeout} s and was cancelled"),
+            is_transient: true,
+        },
+        (Some(_), None) | (None, _) => RunVerdict::Cancelled {
+            message: message.to_owned(),
+        },
+    }
+}
+
+async fn cancel_if_too_long(
+    hands: Hands<'_>,
+    intent: &Intent,
+    run: &Run,
+    now: DateTime<Utc>,
+) -> Result<(), StateError> {
+    let Some(timeout) = intent.timeout_seconds else {
+        return Ok(());
+    };
+    let service_now = now + hands.jobs.server_offset();
+    let is_late = service_now - run.started_at > TimeDelta::seconds(timeout);
+    if !is_late || intent.cancel_requested_at.is_some() {
+        return Ok(());
+    }
+    match hands.jobs.cancel(run.id).await {
+        Ok(()) => {
+            hands
+                .state
+                .record_cancel_request(&intent.id, intent.attempt, now)?;
+            tracing::warn!(
+                run_id = run.id.0,
+                timeout_secs = timeout,
+                "run cancelled: too long"
+            );
+        }
+        Err(error) => tracing::warn!(run_id = run.id.0, error = %error, "cancel not accepted"),
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The trigger protocol: every intent runs at most once per attempt, and ends settled.
+//!
+//! Each step is one short transaction or one API call, never both, so that a crash between any two
+//! leaves a state that the next pass understands:
+//!
+//! ```text
+//! intend (tx) ─► stamp (tx) ─► send (API) ─► record run (tx) ─► poll (API) ─► settle (tx)
+//! ```
+//!
+//! | found open | age since first sent | what is done |
+//! |---|---|---|
+//! | `pending` | any | stamp and send, once its backoff is over |
+//! | `sending` | within the horizon | stamp again, send the same token again |
+//! | `sending`, `uncertain` | beyond it | never send; look for the run by its correlation |
+//! | `running` | any | ask for the run |
+//!
+//! Invariant: nothing is sent unless this very process stamped the attempt less than the send
+//! window ago, by its own monotonic clock. A process that slept in between wakes up to find its
+//! permit expired, whatever anybody else wrote meanwhile.
+
+mod adopt;
+mod intent;
+mod judge;
+mod send;
+mod token;
+
+use chrono::TimeDelta;
+
+use crate::ports::{Clock, Jobs, Random, State};
+
+pub use adopt::{Adopted, Ended, adopt};
+pub use intent::{IntentContext, IntentError, new_intent};
+pub use judge::{RunVerdict, settlement};
+pub use send::{Sent, send};
+pub use token::{CORRELATION, correlation, token};
+
+/// What the protocol needs of the world.
+#[derive(Clone, Copy)]
+pub struct Hands<'a> {
+    /// The service that runs jobs.
+    pub jobs: &'a dyn Jobs,
+    /// What is remembered.
+    pub state: &'a dyn State,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Chance, for jitter.
+    pub random: &'a dyn Random,
+}
+
+/// The times that the protocol rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct Windows {
+    /// How long the service surely remembers a token after it was first sent. No document says,
+    /// so this is a bound of ours.
+    pub horizon: TimeDelta,
+    /// The longest time between our stamp and our send.
+    pub send: std::time::Duration,
+    /// The longest time a request may be under way, ours included, before it has no effect.
+    pub longest_request: TimeDelta,
+    /// The least time between two sends of one token.
+    pub resend_after: TimeDelta,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self {
+            horizon: TimeDelta::hours(24),
+            send: std::time::Duration::from_secs(30),
+            longest_request: TimeDelta::minutes(5),
+            resend_after: TimeDelta::seconds(1),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Idempotency tokens and the correlation that finds a run again.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::state::IntentId;
+
+/// The job parameter that carries the correlation.
+pub const CORRELATION: &str = "headwater_intent";
+
+/// Derives the idempotency token of an attempt: 47 characters, of the 64 that the service takes.
+///
+/// It depends on nothing but its arguments, so that any process that can read the intent can send
+/// it again; it differs by attempt, because the service answers a used token with the old run, even
+/// a failed one.
+pub fn token(project: &str, environment: &str, intent: &IntentId, attempt: u32) -> String {
+    let mut hash = Sha256::new();
+    for part in [project, environment, &intent.0, &attempt.to_string()] {
+        // Lengths keep ("ab", "c") and ("a", "bc") apart.
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    format!("hw1-{}", URL_SAFE_NO_PAD.encode(hash.finalize()))
+}
+
+/// Returns the value of the correlation parameter of an attempt.
+pub fn correlation(intent: &IntentId, attempt: u32) -> String {
+    format!("{intent}.{attempt}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_short_stable_and_differ_in_every_part() {
+        let id = IntentId("01JD".to_owned());
+        let one = token("shop", "dev", &id, 1);
+        assert_eq!(one.len(), 47);
+        assert_eq!(one, token("shop", "dev", &id, 1));
+        assert_ne!(one, token("shop", "dev", &id, 2));
+        assert_ne!(one, token("shop", "prod", &id, 1));
+        assert_ne!(token("sho", "pdev", &id, 1), one);
+    }
+}

@@ -1,0 +1,137 @@
+//! Observation: what tables and the catalog say now, compared with what is remembered.
+//!
+//! Everything here may fail in parts. What could not be read becomes `unknown`, keeps its last good
+//! reading, and never stops the others. Nothing is written: the result is a list of
+//! [`Sighting`]s for the state to record.
+
+mod locate;
+mod outside;
+mod sighting;
+
+use std::collections::BTreeMap;
+
+use assets::delta::{Commit, Reading};
+use assets::version::PassNumber;
+use assets::{AssetKey, Relation, TableVersion};
+use chrono::{DateTime, Utc};
+use lineage::AssetGraph;
+
+use crate::ports::{
+    Catalog, Jobs, Sighting, State, StateError, TableLocation, TableRequest, Tables,
+};
+use crate::state::{CatalogLocation, Memory, ObservedState};
+
+/// What observation needs of the world.
+#[derive(Clone, Copy)]
+pub struct Eyes<'a> {
+    /// The tables' logs.
+    pub tables: &'a dyn Tables,
+    /// The catalog, where one can be asked.
+    pub catalog: Option<&'a dyn Catalog>,
+    /// The service that ran whatever wrote a commit, where one can be asked.
+    pub jobs: Option<&'a dyn Jobs>,
+    /// For looking up whose run wrote a commit.
+    pub state: &'a dyn State,
+}
+
+/// What was seen in one pass.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// What changed, by asset.
+    pub sightings: Vec<Sighting>,
+    /// Where the catalog says that relations lie, where that is news.
+    pub locations: Vec<(Relation, CatalogLocation)>,
+    /// How many tables were looked at.
+    pub observed: usize,
+    /// What each reading found of an asset's newest data version, for runs that just ended.
+    pub newest: BTreeMap<AssetKey, TableVersion>,
+    /// Why the catalog could not be asked, once, if it could not.
+    pub catalog_problem: Option<String>,
+}
+
+/// Looks at every table of the project once.
+///
+/// `ended` names the assets whose runs ended since the last look: the catalog is asked again where
+/// they lie.
+pub async fn observe(
+    eyes: Eyes<'_>,
+    graph: &AssetGraph,
+    memory: &Memory,
+    (pass, now): (PassNumber, DateTime<Utc>),
+    ended: &[AssetKey],
+) -> Result<Observed, StateError> {
+    let places = locate::locate(eyes.catalog, graph, memory, now, ended).await;
+    let mut observed = Observed {
+        locations: places.news,
+        catalog_problem: places.catalog_problem,
+        ..Observed::default()
+    };
+    let mut requests = Vec::new();
+    let mut read_keys = Vec::new();
+    let mut readings: Vec<(AssetKey, sighting::Look)> = Vec::new();
+    for (key, place) in places.by_asset {
+        match place {
+            locate::Place::Table(location) => {
+                let previous = memory.observations.get(&key);
+                let known = previous.and_then(|previous| previous.head.clone());
+                requests.push(TableRequest {
+                    asset: key.clone(),
+                    location,
+                    known,
+                });
+                read_keys.push(key);
+            }
+            locate::Place::Exists => readings.push((key, sighting::Look::Exists)),
+            locate::Place::NotThere => readings.push((key, sighting::Look::Read(Reading::Absent))),
+            locate::Place::Nowhere { code, reason } => {
+                readings.push((key, sighting::Look::Blind { code, reason }));
+            }
+        }
+    }
+    observed.observed = requests.len();
+    let locations: BTreeMap<AssetKey, TableLocation> = requests
+        .iter()
+        .map(|request| (request.asset.clone(), request.location.clone()))
+        .collect();
+    let answers = eyes.tables.read(requests).await;
+    readings.extend(
+        read_keys
+            .into_iter()
+            .zip(answers.into_iter().map(sighting::Look::Read)),
+    );
+
+    let mut seen = Vec::new();
+    for (key, look) in readings {
+        if let Some(found) = sighting::sight(graph, memory, (pass, now), &key, look) {
+            seen.push(found);
+        }
+    }
+    for found in &seen {
+        if let Some(newest) = found.sighting.commits.last() {
+            observed
+                .newest
+                .insert(found.sighting.asset.clone(), newest.version.clone());
+        }
+    }
+    let sightings = outside::attribute(eyes, graph, memory, &locations, (pass, now), seen).await?;
+    observed.sightings = sightings;
+    Ok(observed)
+}
+
+/// What one look changed, with the commits as the log has them, for attribution.
+struct Seen {
+    sighting: Sighting,
+    commits: Vec<Commit>,
+    is_first_contact: bool,
+}
+
+/// Counts the tables that could not be observed.
+pub fn count_unknown(memory: &Memory) -> usize {
+    let states = memory
+        .observations
+        .values()
+        .map(|observation| &observation.state);
+    states
+        .filter(|state| matches!(state, ObservedState::Unknown { .. }))
+        .count()
+}

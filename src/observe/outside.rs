@@ -1,0 +1,309 @@
+//! Whose commits are these, and what did their writers consume?
+//!
+//! A commit of one of our runs carries the origin of what that run incorporated; its consumption is
+//! recorded when the run is settled. Any other write of an asset that reads something is taken to
+//! have consumed, in this order: what its `userMetadata` says; the heads at the start of the run
+//! that wrote it, where its run id is known; the heads at its commit time less a margin. The last
+//! two are assumptions and labelled so. First contact with a table follows the same rule.
+
+use std::collections::BTreeMap;
+
+use assets::delta::Commit;
+use assets::policy::{Adoption, OutsideWrites};
+use assets::version::{Origin, PassNumber, TableVersion};
+use assets::{Asset, AssetKey};
+use chrono::{DateTime, TimeDelta, Utc};
+use lineage::{AssetGraph, AssetIndex};
+
+use super::{Eyes, Seen};
+use crate::ports::{Sighting, StateError, TableLocation};
+use crate::state::{Basis, Build, Consumed, DataCommit, Intent, Memory, RunId};
+
+/// The margin where the policy ignores outside writes but a table has to be adopted all the same.
+const DEFAULT_MARGIN: TimeDelta = TimeDelta::minutes(30);
+
+/// Completes sightings with who wrote what.
+pub(super) async fn attribute(
+    eyes: Eyes<'_>,
+    graph: &AssetGraph,
+    memory: &Memory,
+    locations: &BTreeMap<AssetKey, TableLocation>,
+    (pass, _now): (PassNumber, DateTime<Utc>),
+    mut seen: Vec<Seen>,
+) -> Result<Vec<Sighting>, StateError> {
+    let mut newest_writers = BTreeMap::new();
+    for found in &mut seen {
+        let author = attribute_commits(eyes, memory, found)?;
+        newest_writers.insert(found.sighting.asset.clone(), author);
+    }
+    // Heads include what this pass saw, so that an adopted table is compared with all of it.
+    let history = History {
+        eyes,
+        graph,
+        memory,
+        locations,
+        fresh: fresh_commits(&seen),
+    };
+    let mut outside = Vec::new();
+    for found in &seen {
+        let Some(index) = graph.index_of(found.sighting.asset.as_str()) else {
+            continue;
+        };
+        let is_ours = newest_writers
+            .get(&found.sighting.asset)
+            .is_some_and(Option::is_some);
+        if let Some(write) = outside_write(graph.asset(index), found, is_ours) {
+            outside.push((index, write.clone(), found.is_first_contact));
+        }
+    }
+    let mut adopted = BTreeMap::new();
+    for (index, commit, is_first_contact) in outside {
+        let asset = graph.asset(index);
+        let consumption = history.consumption(index, &commit, is_first_contact).await;
+        let origin = history.origin(index, &consumption, &commit, pass);
+        adopted.insert(
+            asset.key.clone(),
+            (adopted_build(asset, memory, &commit), consumption, origin),
+        );
+    }
+    Ok(seen
+        .into_iter()
+        .map(|found| {
+            let mut sighting = found.sighting;
+            if let Some((build, consumption, origin)) = adopted.remove(&sighting.asset) {
+                if let Some(newest) = sighting.commits.last_mut() {
+                    newest.origin = origin;
+                }
+                sighting.build = Some(build);
+                sighting.consumption = Some(consumption);
+            }
+            sighting
+        })
+        .collect())
+}
+
+/// Marks the commits that our runs wrote; returns the intent of the newest commit, if ours.
+fn attribute_commits(
+    eyes: Eyes<'_>,
+    memory: &Memory,
+    found: &mut Seen,
+) -> Result<Option<Intent>, StateError> {
+    let mut newest = None;
+    let asset = found.sighting.asset.clone();
+    for commit in &found.commits {
+        let author = author(eyes, memory, &asset, commit)?;
+        if let Some(intent) = &author {
+            let recorded = found
+                .sighting
+                .commits
+                .iter_mut()
+                .find(|c| c.version.version == commit.version);
+            if let Some(recorded) = recorded {
+                recorded.intent = Some(intent.id.clone());
+                if let Some(origin) = intent.origin {
+                    recorded.origin = recorded.origin.oldest(origin);
+                }
+            }
+        }
+        newest = author;
+    }
+    Ok(newest)
+}
+
+/// The intent whose run wrote a commit.
+fn author(
+    eyes: Eyes<'_>,
+    memory: &Memory,
+    asset: &AssetKey,
+    commit: &Commit,
+) -> Result<Option<Intent>, StateError> {
+    let runs = [commit.writer.job_run_id, commit.writer.task_run_id];
+    let mut names_a_run = false;
+    for run in runs.into_iter().flatten().map(RunId) {
+        names_a_run = true;
+        if let Some(intent) = eyes.state.intent_of_run(run)? {
+            return Ok(Some(intent).filter(|intent| intent.assets.contains(asset)));
+        }
+    }
+    let open = memory
+        .open_intents
+        .values()
+        .find(|intent| intent.assets.contains(asset));
+    // A lost answer leaves a run whose id we do not know yet: its commits are ours all the same.
+    let may_be_unrecorded = |intent: &&Intent| intent.run_id.is_none() || !names_a_run;
+    Ok(open
+        .filter(may_be_unrecorded)
+        .filter(|intent| {
+            intent
+                .first_sent_at
+                .is_some_and(|sent| commit.committed_at >= sent)
+        })
+        .cloned())
+}
+
+fn fresh_commits(seen: &[Seen]) -> BTreeMap<AssetKey, (bool, Vec<DataCommit>)> {
+    seen.iter()
+        .map(|found| {
+            let sighting = &found.sighting;
+            (
+                sighting.asset.clone(),
+                (sighting.forget_commits, sighting.commits.clone()),
+            )
+        })
+        .collect()
+}
+
+/// The newest commit that nobody here made and that says something about consumption.
+fn outside_write<'a>(asset: &Asset, found: &'a Seen, is_ours: bool) -> Option<&'a Commit> {
+    let reads_something = !asset.upstreams.is_empty() && asset.kind.has_table();
+    if !reads_something || is_ours {
+        return None;
+    }
+    let is_wanted = if found.is_first_contact {
+        !(asset.is_built_here() && asset.adopt == Adoption::Rebuild)
+    } else {
+        asset.outside_writes != OutsideWrites::Ignore
+    };
+    found.commits.last().filter(|_| is_wanted)
+}
+
+fn adopted_build(asset: &Asset, memory: &Memory, commit: &Commit) -> Build {
+    let previous = memory.builds.get(&asset.key);
+    Build {
+        code_version: asset.code_version.clone(),
+        built_at: Some(commit.committed_at),
+        last_success_at: previous.and_then(|build| build.last_success_at),
+        produced: None,
+        is_adopted: true,
+        degraded_by: Vec::new(),
+        cut: previous.and_then(|build| build.cut),
+        failure: previous.and_then(|build| build.failure.clone()),
+    }
+}
+
+/// The commits of all tables, as far back as somebody asks.
+struct History<'a> {
+    eyes: Eyes<'a>,
+    graph: &'a AssetGraph,
+    memory: &'a Memory,
+    locations: &'a BTreeMap<AssetKey, TableLocation>,
+    fresh: BTreeMap<AssetKey, (bool, Vec<DataCommit>)>,
+}
+
+impl History<'_> {
+    /// What a write of an asset is taken to have consumed, input by input.
+    async fn consumption(
+        &self,
+        index: AssetIndex,
+        commit: &Commit,
+        is_first_contact: bool,
+    ) -> BTreeMap<AssetKey, Consumed> {
+        let asset = self.graph.asset(index);
+        let margin = match asset.outside_writes {
+            OutsideWrites::Assume { margin } => margin,
+            OutsideWrites::Ignore if is_first_contact => DEFAULT_MARGIN,
+            OutsideWrites::Ignore => TimeDelta::zero(),
+        };
+        let (at, basis) = match self.run_start(commit).await {
+            Some(started_at) => (started_at, Basis::RunStart),
+            None => (commit.committed_at - margin, Basis::CommitTime),
+        };
+        let mut consumption = BTreeMap::new();
+        for &input in self.graph.inputs(index) {
+            let key = &self.graph.asset(input).key;
+            let stamped = commit
+                .inputs
+                .as_ref()
+                .and_then(|inputs| inputs.get(key.as_str()));
+            let consumed = match stamped.and_then(|version| self.stamped(key, *version)) {
+                Some(version) => Consumed {
+                    version: Some(version),
+                    basis: Basis::Stamp,
+                },
+                None => Consumed {
+                    version: self.head_at(key, at).await,
+                    basis,
+                },
+            };
+            consumption.insert(key.clone(), consumed);
+        }
+        consumption
+    }
+
+    async fn run_start(&self, commit: &Commit) -> Option<DateTime<Utc>> {
+        let run = RunId(commit.writer.job_run_id.or(commit.writer.task_run_id)?);
+        let run = self.eyes.jobs?.run(run).await.ok()?;
+        Some(run.started_at)
+    }
+
+    /// A stamped version means the incarnation that is there now.
+    fn stamped(&self, key: &AssetKey, version: u64) -> Option<TableVersion> {
+        let newest = self.commits(key).last().map(|commit| &commit.version)?;
+        Some(TableVersion {
+            table_id: newest.table_id.clone(),
+            version,
+        })
+    }
+
+    /// The data version of a table at an instant: what is remembered, else what the log says.
+    async fn head_at(&self, key: &AssetKey, at: DateTime<Utc>) -> Option<TableVersion> {
+        let known: Vec<&DataCommit> = self.commits(key).collect();
+        if let Some(commit) = known.iter().rev().find(|commit| commit.committed_at <= at) {
+            return Some(commit.version.clone());
+        }
+        let oldest = known.first()?;
+        let location = self.locations.get(key)?;
+        let back = self.eyes.tables.commits_back_to(location, at).await.ok()?;
+        let version = match back.last()? {
+            commit if commit.committed_at <= at => commit.version,
+            // The log goes no further: whatever was before its first commit had been consumed.
+            commit => commit.version.checked_sub(1)?,
+        };
+        Some(TableVersion {
+            table_id: oldest.version.table_id.clone(),
+            version,
+        })
+    }
+
+    /// Commits that changed data, remembered and just seen, oldest first.
+    fn commits(&self, key: &AssetKey) -> impl Iterator<Item = &DataCommit> {
+        let fresh = self.fresh.get(key);
+        let is_forgotten = fresh.is_some_and(|(forget, _)| *forget);
+        let known = self.memory.commits.get(key).filter(|_| !is_forgotten);
+        let fresh = fresh.map(|(_, commits)| commits);
+        known.into_iter().chain(fresh).flatten()
+    }
+
+    /// The oldest source change among what an outside write incorporated.
+    fn origin(
+        &self,
+        index: AssetIndex,
+        consumption: &BTreeMap<AssetKey, Consumed>,
+        commit: &Commit,
+        pass: PassNumber,
+    ) -> Origin {
+        let own = Origin {
+            at: commit.committed_at,
+            seen: pass,
+        };
+        let asset = self.graph.asset(index);
+        let before = self.memory.consumption.get(&asset.key);
+        let mut origin = own;
+        for (key, consumed) in consumption {
+            let was = before.and_then(|before| before.get(key)?.version.as_ref());
+            let (Some(was), Some(is)) = (was, consumed.version.as_ref()) else {
+                continue;
+            };
+            let incorporated = self.commits(key).filter(|commit| {
+                let version = &commit.version;
+                version.table_id == is.table_id
+                    && version.version <= is.version
+                    && (version.table_id != was.table_id || version.version > was.version)
+            });
+            origin = incorporated
+                .map(|commit| commit.origin)
+                .fold(origin, Origin::oldest);
+        }
+        origin
+    }
+}

@@ -1,0 +1,200 @@
+//! Which of the assets that may run fit into the limits, in what order.
+//!
+//! More important tiers first, then what has waited longest (by the oldest source change), then
+//! upstream before downstream, then by key. Reaching a limit is a reason in the plan, never a
+//! silent drop: the asset waits and is asked again in the next pass.
+
+use std::collections::BTreeMap;
+
+use assets::task::TaskName;
+use assets::{AssetKey, Origin, TableVersion};
+use chrono::{DateTime, Utc};
+use lineage::AssetIndex;
+
+use super::decision::{Action, Decision, Plan, Request};
+use super::input::PlanInput;
+use super::reason::{Reason, sentence};
+use super::standing::Standing;
+use super::verdict::Verdict;
+
+/// Turns verdicts into decisions and requests.
+pub(super) fn admit(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    verdicts: Vec<Verdict>,
+) -> Plan {
+    let mut room = Room::new(input);
+    let mut refused: BTreeMap<AssetIndex, Reason> = BTreeMap::new();
+    let mut requests = Vec::new();
+    for index in candidates(input, standings, &verdicts) {
+        if input
+            .selected
+            .is_some_and(|selected| !selected.contains(&index))
+        {
+            continue;
+        }
+        let (Some(standing), Some(verdict)) = (
+            standings.get(index.position()),
+            verdicts.get(index.position()),
+        ) else {
+            continue;
+        };
+        let Some(binding) = &input.graph.asset(index).task else {
+            continue;
+        };
+        match room.take(input, &binding.task) {
+            Ok(()) => requests.push(request(input, index, standing, verdict, &binding.task)),
+            Err(reason) => {
+                refused.insert(index, reason);
+            }
+        }
+    }
+    let mut decisions = Vec::with_capacity(verdicts.len());
+    let mut cuts = Vec::new();
+    for ((index, standing), mut verdict) in input.graph.indices().zip(standings).zip(verdicts) {
+        if let Some(reason) = refused.remove(&index) {
+            verdict.action = Action::Wait;
+            verdict.reasons.insert(0, reason);
+        }
+        let fixed = standing.build.and_then(|build| build.cut);
+        let wanted = verdict.cut.filter(|_| verdict.action != Action::Run);
+        // The intent of a run drops the cut in its own transaction.
+        if verdict.action != Action::Run && fixed != wanted {
+            cuts.push((input.graph.asset(index).key.clone(), wanted));
+        }
+        decisions.push(Decision {
+            asset: index,
+            action: verdict.action,
+            reasons: verdict.reasons,
+            until: verdict.until,
+        });
+    }
+    Plan {
+        now: input.now,
+        decisions,
+        requests,
+        cuts,
+    }
+}
+
+/// What may run, most urgent first.
+fn candidates(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    verdicts: &[Verdict],
+) -> Vec<AssetIndex> {
+    let runs = input
+        .graph
+        .indices()
+        .zip(verdicts)
+        .filter(|(_, v)| v.action == Action::Run);
+    let mut order: Vec<(u8, Option<DateTime<Utc>>, u32, AssetIndex)> = runs
+        .map(|(index, _)| {
+            let tier = input.graph.asset(index).tier.unwrap_or(u8::MAX);
+            let pending = standings
+                .get(index.position())
+                .and_then(|standing| standing.pending);
+            (
+                tier,
+                pending.map(|origin| origin.at),
+                input.graph.depth(index),
+                index,
+            )
+        })
+        .collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, _, _, index)| index).collect()
+}
+
+/// What is left of each limit.
+struct Room {
+    running: u32,
+    by_task: BTreeMap<TaskName, u32>,
+    by_pool: BTreeMap<String, u32>,
+}
+
+impl Room {
+    fn new(input: &PlanInput<'_>) -> Self {
+        let mut room = Self {
+            running: 0,
+            by_task: BTreeMap::new(),
+            by_pool: BTreeMap::new(),
+        };
+        for intent in input.memory.open_intents.values() {
+            room.count(&intent.task, intent.pool.as_deref());
+        }
+        room
+    }
+
+    fn count(&mut self, task: &TaskName, pool: Option<&str>) {
+        self.running += 1;
+        *self.by_task.entry(task.clone()).or_default() += 1;
+        if let Some(pool) = pool {
+            *self.by_pool.entry(pool.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Takes room for one more run of a task, or says which limit leaves none.
+    fn take(&mut self, input: &PlanInput<'_>, name: &TaskName) -> Result<(), Reason> {
+        let full = |limit: String, allowed| Err(Reason::Limit { limit, allowed });
+        let task = input.tasks.get(name);
+        let pool = task.and_then(|task| task.pool.as_deref());
+        if self.running >= input.limits.max_concurrent_runs {
+            return full("runs".to_owned(), input.limits.max_concurrent_runs);
+        }
+        if let Some(allowed) = task.and_then(|task| task.max_concurrent_runs)
+            && self
+                .by_task
+                .get(name)
+                .is_some_and(|running| *running >= allowed)
+        {
+            return full(format!("task {name}"), allowed);
+        }
+        if let Some(pool) = pool
+            && let Some(&allowed) = input.limits.pools.get(pool)
+            && self.by_pool.get(pool).copied().unwrap_or(0) >= allowed
+        {
+            return full(format!("pool {pool}"), allowed);
+        }
+        self.count(name, pool);
+        Ok(())
+    }
+}
+
+fn request(
+    input: &PlanInput<'_>,
+    index: AssetIndex,
+    standing: &Standing<'_>,
+    verdict: &Verdict,
+    task: &TaskName,
+) -> Request {
+    let asset = input.graph.asset(index);
+    let consumption = input.memory.consumption.get(&asset.key);
+    let mut inputs: BTreeMap<AssetKey, Option<TableVersion>> = BTreeMap::new();
+    let mut consumed = BTreeMap::new();
+    for &upstream in input.graph.inputs(index) {
+        let key = &input.graph.asset(upstream).key;
+        let newest = input
+            .memory
+            .commits
+            .get(key)
+            .and_then(|commits| commits.last());
+        inputs.insert(key.clone(), newest.map(|commit| commit.version.clone()));
+        let known = consumption.and_then(|consumption| consumption.get(key));
+        consumed.insert(key.clone(), known.and_then(|known| known.version.clone()));
+    }
+    Request {
+        task: task.clone(),
+        asset: asset.key.clone(),
+        inputs,
+        consumed,
+        code_version: asset.code_version.clone(),
+        origin: standing
+            .behind
+            .iter()
+            .filter_map(|b| b.origin)
+            .reduce(Origin::oldest),
+        degraded_by: verdict.degraded_by.clone(),
+        reason: verdict.reasons.first().map(sentence).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,84 @@
+//! What the planner says: one decision per asset, and the runs to ask for.
+
+use std::collections::BTreeMap;
+
+use assets::AssetKey;
+use assets::task::TaskName;
+use assets::version::{CodeVersion, Origin, TableVersion};
+use chrono::{DateTime, Utc};
+use lineage::AssetIndex;
+
+use super::reason::Reason;
+use crate::state::Cut;
+
+/// All decisions of one pass, and what follows from them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// When it was decided, UTC.
+    pub now: DateTime<Utc>,
+    /// One per asset, in key order.
+    pub decisions: Vec<Decision>,
+    /// The runs to ask for, in order.
+    pub requests: Vec<Request>,
+    /// Cuts to fix (or, where `None`, to drop), in key order.
+    pub cuts: Vec<(AssetKey, Option<Cut>)>,
+}
+
+/// What should happen to one asset now, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Which asset.
+    pub asset: AssetIndex,
+    /// What should happen.
+    pub action: Action,
+    /// Why, the deciding one first; never empty unless the action is `None`.
+    pub reasons: Vec<Reason>,
+    /// When waiting ends by itself, UTC; absent where it depends on something else.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// What should happen to an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Trigger its task.
+    Run,
+    /// It is stale, and will be built without anybody's help.
+    Wait,
+    /// It is stale, and nothing happens before somebody or something intervenes.
+    Hold,
+    /// Nothing to do.
+    None,
+}
+
+impl Action {
+    /// Returns the word used in JSON, tables and the state file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Wait => "wait",
+            Self::Hold => "hold",
+            Self::None => "none",
+        }
+    }
+}
+
+/// One run to ask for. It fixes everything that the run will record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What to run.
+    pub task: TaskName,
+    /// What it builds; for now always one asset.
+    pub asset: AssetKey,
+    /// The data version of each input at this moment; absent where an input has no data.
+    pub inputs: BTreeMap<AssetKey, Option<TableVersion>>,
+    /// What is recorded as consumed of each input today; a changed feed begins after it.
+    pub consumed: BTreeMap<AssetKey, Option<TableVersion>>,
+    /// The code it is built with.
+    pub code_version: Option<CodeVersion>,
+    /// The oldest source change that it will incorporate.
+    pub origin: Option<Origin>,
+    /// Inputs that are behind and that it goes on without, in key order.
+    pub degraded_by: Vec<AssetKey>,
+    /// Why, one sentence.
+    pub reason: String,
+}

@@ -1,0 +1,352 @@
+//! How fresh an asset is, for the people who read it.
+//!
+//! Health never says more than is known: with anything unobserved on the way from a root, the
+//! asset is `unknown`, and its lag is not understated but absent.
+
+use assets::policy::{Bound, CodeChanges};
+use assets::{AssetKey, TableVersion};
+use chrono::{DateTime, TimeDelta, Utc};
+use lineage::AssetIndex;
+use serde::Serialize;
+
+use super::decision::Decision;
+use super::input::PlanInput;
+use super::reason::sentence;
+use super::standing::{Standing, TableState};
+use super::verdict::standing_failure;
+use crate::state::IntentState;
+
+/// The health of an asset, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Its last attempts are exhausted.
+    Failing,
+    /// Its freshness policy is breached.
+    Overdue,
+    /// It, or something on its way from a root, could not be observed.
+    Unknown,
+    /// It is past the warning level of its policy.
+    AtRisk,
+    /// It was last built under `latest` with an input that is still behind.
+    Degraded,
+    /// It has changes to incorporate, within its policy.
+    Stale,
+    /// As stale, and a run is under way.
+    Updating,
+    /// It incorporates everything that its sources hold.
+    Fresh,
+}
+
+impl Health {
+    /// Every health, worst first.
+    pub const ALL: [Self; 8] = [
+        Self::Failing,
+        Self::Overdue,
+        Self::Unknown,
+        Self::AtRisk,
+        Self::Degraded,
+        Self::Stale,
+        Self::Updating,
+        Self::Fresh,
+    ];
+
+    /// Returns the word used on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Overdue => "overdue",
+            Self::Unknown => "unknown",
+            Self::AtRisk => "at_risk",
+            Self::Degraded => "degraded",
+            Self::Stale => "stale",
+            Self::Updating => "updating",
+            Self::Fresh => "fresh",
+        }
+    }
+}
+
+/// What is being done about an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// Nothing.
+    Idle,
+    /// An intent is written down, and no run is known yet.
+    Queued,
+    /// A run is under way.
+    Running,
+    /// It waits between two attempts.
+    Retrying,
+}
+
+impl Activity {
+    /// Returns the word used on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+        }
+    }
+}
+
+/// How fresh one asset is, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssetHealth {
+    /// Which asset.
+    pub asset: AssetIndex,
+    /// Its health.
+    pub health: Health,
+    /// What is being done about it.
+    pub activity: Activity,
+    /// Its data version, where it has a table that was read.
+    pub data_version: Option<TableVersion>,
+    /// When its data last changed, UTC; the newest of its inputs for a view.
+    pub data_changed_at: Option<DateTime<Utc>>,
+    /// Time since then, never negative.
+    pub age: Option<TimeDelta>,
+    /// Age of the oldest change that it does not show; absent where that cannot be known.
+    pub lag: Option<TimeDelta>,
+    /// The time of that change, UTC.
+    pub stale_since: Option<DateTime<Utc>>,
+    /// When it is expected to be looked at next for what it waits for, UTC.
+    pub next_expected_at: Option<DateTime<Utc>>,
+    /// Why, for people; the deciding one first.
+    pub reasons: Vec<HealthReason>,
+}
+
+/// Why an asset has its health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HealthReason {
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// One sentence for people.
+    pub message: String,
+}
+
+/// Returns the health of every asset, by its position in the graph.
+///
+/// `decisions` are those of a plan over the same input.
+pub fn healths(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    decisions: &[Decision],
+) -> Vec<AssetHealth> {
+    let changed_at = newest_changes(input, standings);
+    input
+        .graph
+        .indices()
+        .zip(standings)
+        .zip(decisions.iter().zip(changed_at))
+        .map(|((index, standing), (decision, changed_at))| {
+            health(input, standings, standing, index, (decision, changed_at))
+        })
+        .collect()
+}
+
+fn health(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    standing: &Standing<'_>,
+    index: AssetIndex,
+    (decision, data_changed_at): (&Decision, Option<DateTime<Utc>>),
+) -> AssetHealth {
+    let age = data_changed_at.map(|at| (input.now - at).max(TimeDelta::zero()));
+    let stale_since = standing.pending.map(|origin| origin.at);
+    let lag = match (stale_since, blindness(input, index, standing)) {
+        (Some(since), _) => Some((input.now - since).max(TimeDelta::zero())),
+        (None, Some(_)) => None,
+        (None, None) => Some(TimeDelta::zero()),
+    };
+    let (health, mut reasons) = judge(input, standings, standing, index, (age, lag));
+    reasons.extend(decision.reasons.iter().map(|reason| HealthReason {
+        code: reason.code(),
+        message: sentence(reason),
+    }));
+    AssetHealth {
+        asset: index,
+        health,
+        activity: activity(input, standing),
+        data_version: standing.data_version().cloned(),
+        data_changed_at,
+        age,
+        lag,
+        stale_since,
+        next_expected_at: decision.until,
+        reasons,
+    }
+}
+
+/// The first health, from the worst, whose claim is true, with the facts behind it.
+fn judge(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    standing: &Standing<'_>,
+    index: AssetIndex,
+    (age, lag): (Option<TimeDelta>, Option<TimeDelta>),
+) -> (Health, Vec<HealthReason>) {
+    let asset = input.graph.asset(index);
+    let mut reasons = Vec::new();
+    let bounds = [
+        ("max_lag", "lag", asset.freshness.max_lag, lag),
+        ("max_age", "age", asset.freshness.max_age, age),
+    ];
+    let mut breached = false;
+    let mut warned = false;
+    for (policy, what, bound, value) in bounds {
+        if let (Some(bound), Some(value)) = (bound, value) {
+            breached |= value > bound.limit;
+            warned |= bound.warn.is_some_and(|warn| value > warn);
+            reasons.extend(breach(policy, what, bound, value));
+        }
+    }
+    let blindness = blindness(input, index, standing);
+    if let Some(reason) = &blindness {
+        reasons.push(reason.clone());
+    }
+    let is_stale = standing.pending.is_some()
+        || standing.is_missing
+        || standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
+    let health = if standing_failure(input, index, standing).is_some() {
+        Health::Failing
+    } else if breached {
+        Health::Overdue
+    } else if blindness.is_some() {
+        Health::Unknown
+    } else if warned {
+        Health::AtRisk
+    } else if let Some(upstream) = still_degraded_by(input, standings, standing) {
+        let message = format!("it was built while `{upstream}` was behind");
+        reasons.push(HealthReason {
+            code: "degraded",
+            message,
+        });
+        Health::Degraded
+    } else if standing.intent.is_some() {
+        Health::Updating
+    } else if is_stale {
+        Health::Stale
+    } else {
+        Health::Fresh
+    };
+    (health, reasons)
+}
+
+fn breach(policy: &str, what: &str, bound: Bound, value: TimeDelta) -> Option<HealthReason> {
+    let (code, level) = if value > bound.limit {
+        ("overdue", bound.limit)
+    } else {
+        ("at_risk", bound.warn.filter(|warn| value > *warn)?)
+    };
+    let message = format!(
+        "its {what} of {} s is beyond the {} s of `{policy}`{}",
+        value.num_seconds(),
+        level.num_seconds(),
+        if code == "at_risk" { "'s warning" } else { "" }
+    );
+    Some(HealthReason { code, message })
+}
+
+/// Why nobody can say whether the asset is fresh, if so.
+fn blindness(
+    input: &PlanInput<'_>,
+    index: AssetIndex,
+    standing: &Standing<'_>,
+) -> Option<HealthReason> {
+    let reason = |code, message| Some(HealthReason { code, message });
+    match standing.table {
+        TableState::Unknown(problem) => {
+            return reason(
+                "unknown",
+                format!("its table could not be observed: {problem}"),
+            );
+        }
+        TableState::NotObserved => {
+            return reason(
+                "not_observed",
+                "nobody has looked at its table yet".to_owned(),
+            );
+        }
+        TableState::Absent if !standing.is_missing => {
+            return reason("absent", "its table does not exist".to_owned());
+        }
+        TableState::Absent | TableState::None | TableState::Known(_) => {}
+    }
+    let blind = standing.blind_spot.filter(|blind| *blind != index)?;
+    let blind = &input.graph.asset(blind).key;
+    reason(
+        "upstream_unknown",
+        format!("`{blind}` upstream of it could not be observed"),
+    )
+}
+
+/// The first input that was behind when the asset was built, and still is.
+fn still_degraded_by<'a>(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    standing: &Standing<'a>,
+) -> Option<&'a AssetKey> {
+    standing.build?.degraded_by.iter().find(|upstream| {
+        let index = input.graph.index_of(upstream.as_str());
+        let upstream = index.and_then(|index| standings.get(index.position()));
+        upstream.is_some_and(|upstream| {
+            upstream.pending.is_some() || matches!(upstream.table, TableState::Unknown(_))
+        })
+    })
+}
+
+fn activity(input: &PlanInput<'_>, standing: &Standing<'_>) -> Activity {
+    match standing.intent {
+        None => Activity::Idle,
+        Some(intent) => match intent.state {
+            IntentState::Running => Activity::Running,
+            IntentState::Pending if intent.not_before.is_some_and(|at| at > input.now) => {
+                Activity::Retrying
+            }
+            IntentState::Pending
+            | IntentState::Sending
+            | IntentState::Uncertain
+            | IntentState::Succeeded
+            | IntentState::Failed
+            | IntentState::Cancelled
+            | IntentState::Quarantined => Activity::Queued,
+        },
+    }
+}
+
+/// When data last changed: of a table its own commit; of anything else, the newest of its inputs.
+fn newest_changes(input: &PlanInput<'_>, standings: &[Standing<'_>]) -> Vec<Option<DateTime<Utc>>> {
+    input
+        .graph
+        .indices()
+        .zip(standings)
+        .map(|(index, standing)| match standing.table {
+            TableState::Known(data) => data.map(|(_, at)| at),
+            TableState::None => {
+                let inputs = input.graph.inputs(index).iter();
+                inputs
+                    .filter_map(|input| own_change(standings, *input))
+                    .max()
+            }
+            TableState::NotObserved | TableState::Absent | TableState::Unknown(_) => {
+                let key = &input.graph.asset(index).key;
+                let commits = input.memory.commits.get(key);
+                commits
+                    .and_then(|commits| commits.last())
+                    .map(|commit| commit.committed_at)
+            }
+        })
+        .collect()
+}
+
+fn own_change(standings: &[Standing<'_>], index: AssetIndex) -> Option<DateTime<Utc>> {
+    match standings.get(index.position())?.table {
+        TableState::Known(data) => data.map(|(_, at)| at),
+        TableState::None
+        | TableState::NotObserved
+        | TableState::Absent
+        | TableState::Unknown(_) => None,
+    }
+}

@@ -1,0 +1,36 @@
+//! The planner: what should run now, what waits and for what, as a pure function.
+//!
+//! [`plan`] sees one [`PlanInput`], which holds `now`, and returns the same [`Plan`] for the same
+//! input whatever the order of its parts. It reads no clock, no file and no server, and what it
+//! returns leaves the executor no choices. The steps, each in its own file:
+//!
+//! 1. `standing`: how does each asset stand against its inputs? Facts only, no policy.
+//! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing.
+//! 3. `admit`: which of those that may run fit into the limits, in what order?
+//!
+//! `health` reads the same standings for people who only want to know how fresh a table is.
+
+mod admit;
+mod decision;
+mod health;
+mod input;
+mod parameters;
+mod reason;
+mod standing;
+mod verdict;
+
+pub use decision::{Action, Decision, Plan, Request};
+pub use health::{Activity, AssetHealth, Health, healths};
+pub use input::PlanInput;
+pub use parameters::{ParameterError, render_parameters};
+pub use reason::{Reason, sentence};
+pub use standing::{Standing, TableState, standings};
+
+/// Decides about every asset of the project.
+///
+/// Decisions come in key order, requests in the order in which they should be sent.
+pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let standings = standings(input);
+    let verdicts = verdict::verdicts(input, &standings);
+    admit::admit(input, &standings, verdicts)
+}

@@ -1,0 +1,128 @@
+//! Job parameters, rendered from a request.
+//!
+//! Templates see the asset, the environment, the partition and the versions of the inputs, and
+//! nothing else; an undefined name is an error rather than an empty text. Rendering is pure and
+//! bounded, so that a hostile declaration costs at most one failed plan item.
+
+use std::collections::BTreeMap;
+
+use assets::task::{Task, TaskAction};
+use assets::{Asset, AssetKey, TableVersion};
+use minijinja::{Environment as Templates, UndefinedBehavior, Value, context, value::Serde};
+use serde::Serialize;
+
+use super::decision::Request;
+
+/// Most template instructions for one parameter: enough for any list of inputs, too few to hang.
+const FUEL: u64 = 100_000;
+
+/// Why the parameters of a request cannot be rendered.
+#[derive(Debug, thiserror::Error)]
+#[error("parameter `{parameter}` of `{asset}` cannot be rendered: {problem}")]
+pub struct ParameterError {
+    /// Whose parameter.
+    pub asset: AssetKey,
+    /// Which parameter.
+    pub parameter: String,
+    /// What the template engine says.
+    pub problem: String,
+}
+
+/// What a template sees of one input.
+#[derive(Serialize)]
+struct Input {
+    /// The data version that the run incorporates.
+    version: Option<u64>,
+    /// The first version that it has not consumed yet: the position plus one, or 0.
+    starting_version: u64,
+    /// The same as `version`: the last one to read.
+    ending_version: Option<u64>,
+    /// The table's incarnation.
+    table_id: Option<String>,
+}
+
+/// Renders the job parameters of a request, without the correlation.
+pub fn render_parameters(
+    request: &Request,
+    asset: &Asset,
+    task: &Task,
+    environment: (&str, Option<&str>),
+) -> Result<BTreeMap<String, String>, ParameterError> {
+    let TaskAction::DatabricksJob(job) = &task.action;
+    let own = asset.task.as_ref().map(|binding| &binding.parameters);
+    let mut templates: BTreeMap<&String, &String> = job.parameters.iter().collect();
+    templates.extend(own.into_iter().flatten());
+    let selection = dbt_selection(asset);
+    let context = context! {
+        asset => asset.key.as_str(),
+        relation => asset.relation.as_ref().map(ToString::to_string),
+        env => environment.0,
+        environment => environment.0,
+        catalog => environment.1,
+        partition => "",
+        models => selection.as_str(),
+        inputs => Value::from(Serde(inputs(request))),
+        degraded_by => request.degraded_by.iter().map(AssetKey::to_string).collect::<Vec<_>>(),
+    };
+    let mut engine = Templates::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_fuel(Some(FUEL));
+    let mut rendered = BTreeMap::new();
+    for (name, template) in templates {
+        let text = engine
+            .render_str(template, &context)
+            .map_err(|error| ParameterError {
+                asset: asset.key.clone(),
+                parameter: name.clone(),
+                problem: error.to_string(),
+            })?;
+        rendered.insert(name.clone(), text);
+    }
+    if let Some(parameter) = &task.select_parameter {
+        rendered.insert(parameter.clone(), selection);
+    }
+    Ok(rendered)
+}
+
+fn inputs(request: &Request) -> BTreeMap<String, Input> {
+    let seen = |(key, version): (&'_ AssetKey, &'_ Option<TableVersion>)| {
+        // A position in another incarnation of the table means nothing in this one.
+        let consumed = request
+            .consumed
+            .get(key)
+            .and_then(Option::as_ref)
+            .filter(|consumed| {
+                version
+                    .as_ref()
+                    .is_none_or(|version| version.table_id == consumed.table_id)
+            });
+        consumed.map_or(0, |consumed| consumed.version.saturating_add(1))
+    };
+    let input = |(key, version)| {
+        let starting_version = seen((key, version));
+        let version: Option<&TableVersion> = version.as_ref();
+        let number = version.map(|version| version.version);
+        let table_id = version.map(|version| version.table_id.to_string());
+        (
+            key.to_string(),
+            Input {
+                version: number,
+                starting_version,
+                ending_version: number,
+                table_id,
+            },
+        )
+    };
+    request.inputs.iter().map(input).collect()
+}
+
+/// The dbt selection that names exactly this asset: its fully qualified name, because a bare name
+/// is ambiguous across packages. Empty for what dbt does not build.
+/// Source: dbt documentation, "Node selector methods: fqn" (read 2026-11-20).
+fn dbt_selection(asset: &Asset) -> String {
+    asset
+        .dbt
+        .as_ref()
+        .map(|node| node.fqn.join("."))
+        .unwrap_or_default()
+}

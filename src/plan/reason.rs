@@ -1,0 +1,341 @@
+//! Reasons: why an asset is run, waits, is held or is left alone.
+//!
+//! Each variant holds both sides of its comparison, so that a report needs no second look. The
+//! code is for programs and only ever gets company; [`sentence`] is for people.
+
+use assets::AssetKey;
+use assets::version::{CodeVersion, PassNumber, TableVersion};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::state::{Basis, IntentId, IntentState, RunId};
+
+/// Why something is decided about an asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Reason {
+    /// An input changed data after the version that the asset's content incorporates.
+    UpstreamChanged {
+        /// The input.
+        upstream: AssetKey,
+        /// What the content incorporates; absent if the input had no data then.
+        consumed: Option<TableVersion>,
+        /// How that is known.
+        basis: Option<Basis>,
+        /// Its data version now.
+        current: TableVersion,
+        /// The oldest source change among what is not incorporated, UTC.
+        since: Option<DateTime<Utc>>,
+    },
+    /// The input's table was dropped and made again, or replaced.
+    UpstreamRecreated {
+        /// The input.
+        upstream: AssetKey,
+        /// What was consumed, of the former incarnation.
+        consumed: TableVersion,
+        /// Its data version now.
+        current: TableVersion,
+    },
+    /// The asset should exist and does not.
+    Missing,
+    /// The code differs from the code it was built with.
+    CodeChanged {
+        /// Built with.
+        built: CodeVersion,
+        /// Now.
+        current: CodeVersion,
+    },
+    /// The code differs, and the policy only marks that.
+    OutdatedCode {
+        /// Built with.
+        built: CodeVersion,
+        /// Now.
+        current: CodeVersion,
+    },
+    /// An input has changes to incorporate first.
+    UpstreamStale {
+        /// The input.
+        upstream: AssetKey,
+        /// Since when, by the oldest source change, UTC.
+        since: Option<DateTime<Utc>>,
+        /// The cut that this asset waits for: changes seen after it are not waited for.
+        cut: Option<PassNumber>,
+    },
+    /// An input is behind, and nothing here builds it by itself.
+    UpstreamNotAutomatic {
+        /// The input.
+        upstream: AssetKey,
+        /// Since when it is behind, UTC.
+        since: Option<DateTime<Utc>>,
+    },
+    /// An input's table does not exist.
+    UpstreamMissing {
+        /// The input.
+        upstream: AssetKey,
+    },
+    /// An input could not be observed.
+    UpstreamUnknown {
+        /// The input.
+        upstream: AssetKey,
+        /// Why.
+        problem: String,
+    },
+    /// An input's attempts failed.
+    UpstreamFailed {
+        /// The input.
+        upstream: AssetKey,
+        /// The intent that failed.
+        intent: IntentId,
+    },
+    /// A view on the way to its inputs has to be built first.
+    ViewStale {
+        /// The view.
+        view: AssetKey,
+    },
+    /// The asset's own table could not be observed.
+    Unknown {
+        /// Why.
+        problem: String,
+    },
+    /// A run for it is under way.
+    InFlight {
+        /// The intent.
+        intent: IntentId,
+        /// Where it stands.
+        state: IntentState,
+        /// Which attempt.
+        attempt: u32,
+        /// The run, once known.
+        run_id: Option<RunId>,
+        /// When the next attempt may be sent, UTC, where it waits for that.
+        not_before: Option<DateTime<Utc>>,
+    },
+    /// Its inputs changed too recently.
+    Settling {
+        /// When the last change was committed, UTC.
+        last_change_at: DateTime<Utc>,
+        /// How long they have to be quiet, in seconds.
+        settle_seconds: i64,
+        /// Until when it waits, UTC.
+        until: DateTime<Utc>,
+    },
+    /// It was built less than its interval ago.
+    TooSoon {
+        /// When it was built, UTC.
+        built_at: DateTime<Utc>,
+        /// The interval, in seconds.
+        every_seconds: i64,
+        /// Until when it waits, UTC.
+        until: DateTime<Utc>,
+    },
+    /// Its lag is tolerated.
+    Tolerated {
+        /// How old the oldest change is that it does not show, in seconds.
+        lag_seconds: i64,
+        /// Up to what it is tolerated, in seconds.
+        tolerance_seconds: i64,
+        /// Until when it waits, UTC.
+        until: DateTime<Utc>,
+    },
+    /// Not all of its direct inputs have changed.
+    NotAllChanged {
+        /// Those that have not, in key order.
+        unchanged: Vec<AssetKey>,
+    },
+    /// Only a person starts it.
+    Manual,
+    /// Nobody here builds it.
+    NotBuiltHere,
+    /// Its last run failed, and neither its code nor its inputs changed since.
+    Quarantined {
+        /// The intent that failed.
+        intent: IntentId,
+        /// How often it was tried.
+        attempts: u32,
+        /// Termination code, or a word of ours.
+        failure: String,
+        /// One sentence.
+        problem: String,
+    },
+    /// As many runs are under way as are allowed.
+    Limit {
+        /// `runs`, `task NAME` or `pool NAME`.
+        limit: String,
+        /// How many are allowed at once.
+        allowed: u32,
+    },
+    /// It goes on although these inputs are behind: availability comes first.
+    Degraded {
+        /// The inputs, in key order.
+        upstreams: Vec<AssetKey>,
+    },
+}
+
+impl Reason {
+    /// Returns the stable word for programs, the same as `code` in JSON.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UpstreamChanged { .. } => "upstream_changed",
+            Self::UpstreamRecreated { .. } => "upstream_recreated",
+            Self::Missing => "missing",
+            Self::CodeChanged { .. } => "code_changed",
+            Self::OutdatedCode { .. } => "outdated_code",
+            Self::UpstreamStale { .. } => "upstream_stale",
+            Self::UpstreamNotAutomatic { .. } => "upstream_not_automatic",
+            Self::UpstreamMissing { .. } => "upstream_missing",
+            Self::UpstreamUnknown { .. } => "upstream_unknown",
+            Self::UpstreamFailed { .. } => "upstream_failed",
+            Self::ViewStale { .. } => "view_stale",
+            Self::Unknown { .. } => "unknown",
+            Self::InFlight { .. } => "in_flight",
+            Self::Settling { .. } => "settling",
+            Self::TooSoon { .. } => "too_soon",
+            Self::Tolerated { .. } => "tolerated",
+            Self::NotAllChanged { .. } => "not_all_changed",
+            Self::Manual => "manual",
+            Self::NotBuiltHere => "not_built_here",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Limit { .. } => "limit",
+            Self::Degraded { .. } => "degraded",
+        }
+    }
+}
+
+/// Says a reason in one sentence, without a final stop.
+pub fn sentence(reason: &Reason) -> String {
+    match reason {
+        Reason::UpstreamChanged {
+            upstream,
+            consumed,
+            basis,
+            current,
+            ..
+        } => {
+            let label = if basis.is_some_and(Basis::is_assumed) {
+                " (assumed)"
+            } else {
+                ""
+            };
+            match consumed {
+                Some(consumed) => {
+                    format!("`{upstream}` is at {current}, this incorporates {consumed}{label}")
+                }
+                None => format!("`{upstream}` is at {current}, this incorporates none of it"),
+            }
+        }
+        Reason::UpstreamRecreated {
+            upstream,
+            consumed,
+            current,
+        } => format!(
+            "`{upstream}` was made anew: it is at {current} of table {}, this incorporates \
+             {consumed} of table {}",
+            current.table_id, consumed.table_id
+        ),
+        Reason::Missing => "it was never built".to_owned(),
+        Reason::CodeChanged { built, current } => {
+            format!("its code changed: built with {built}, now {current}")
+        }
+        Reason::OutdatedCode { built, current } => format!(
+            "its code changed (built with {built}, now {current}), which its policy only marks"
+        ),
+        Reason::UpstreamStale { upstream, cut, .. } => match cut {
+            Some(cut) => format!(
+                "`{upstream}` has to incorporate what was seen up to pass {} first",
+                cut.0
+            ),
+            None => format!("`{upstream}` has changes to incorporate first"),
+        },
+        Reason::UpstreamNotAutomatic { upstream, .. } => {
+            format!("`{upstream}` is behind, and nothing here builds it by itself")
+        }
+        Reason::UpstreamMissing { upstream } => format!("the table of `{upstream}` does not exist"),
+        Reason::UpstreamUnknown { upstream, problem } => {
+            format!("`{upstream}` could not be observed: {problem}")
+        }
+        Reason::UpstreamFailed { upstream, intent } => {
+            format!("`{upstream}` failed (intent {intent}) and is not tried again by itself")
+        }
+        Reason::ViewStale { view } => format!("the view `{view}` has to be built first"),
+        Reason::Unknown { problem } => format!("its table could not be observed: {problem}"),
+        Reason::InFlight {
+            intent,
+            state,
+            attempt,
+            run_id,
+            not_before,
+        } => {
+            let run = run_id.map_or_else(String::new, |run| format!(", run {run}"));
+            let wait = not_before.map_or_else(String::new, |at| format!(", next at {}", clock(at)));
+            format!(
+                "intent {intent} is {}, attempt {attempt}{run}{wait}",
+                state.as_str()
+            )
+        }
+        Reason::Settling {
+            last_change_at,
+            settle_seconds,
+            until,
+        } => format!(
+            "its inputs last changed at {}, and have to be quiet for {settle_seconds} s: waits \
+             until {}",
+            clock(*last_change_at),
+            clock(*until)
+        ),
+        Reason::TooSoon {
+            built_at,
+            every_seconds,
+            until,
+        } => format!(
+            "it was built at {}, and is built at most every {every_seconds} s: waits until {}",
+            clock(*built_at),
+            clock(*until)
+        ),
+        Reason::Tolerated {
+            lag_seconds,
+            tolerance_seconds,
+            until,
+        } => format!(
+            "its lag of {lag_seconds} s is below the {tolerance_seconds} s that it tolerates: \
+             waits until {}",
+            clock(*until)
+        ),
+        Reason::NotAllChanged { unchanged } => {
+            format!(
+                "not all of its inputs changed: still waiting for {}",
+                list(unchanged)
+            )
+        }
+        Reason::Manual => "its automation is `manual`".to_owned(),
+        Reason::NotBuiltHere => "it has no task: nobody here builds it".to_owned(),
+        Reason::Quarantined {
+            intent,
+            attempts,
+            failure,
+            problem,
+        } => format!(
+            "it failed after {attempts} attempt{} (intent {intent}, {failure}): {problem}",
+            if *attempts == 1 { "" } else { "s" }
+        ),
+        Reason::Limit { limit, allowed } => {
+            format!("the limit of {allowed} at once is reached ({limit})")
+        }
+        Reason::Degraded { upstreams } => {
+            format!(
+                "goes on although {} is behind: availability first",
+                list(upstreams)
+            )
+        }
+    }
+}
+
+fn clock(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+fn list(keys: &[AssetKey]) -> String {
+    keys.iter()
+        .map(|key| format!("`{key}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,334 @@
+//! How each asset stands against its inputs: facts, before any policy.
+//!
+//! | what is found | makes the asset |
+//! |---|---|
+//! | no table, or a task whose view never was | missing |
+//! | an input's data version is greater than the one consumed | behind that input |
+//! | an input is another incarnation than the one consumed | behind that input |
+//! | the code differs from the code it was built with | outdated, if its policy rebuilds |
+//! | an input is itself behind | transitively behind, with the input's oldest change |
+//! | the table cannot be observed | unknown: neither fresh nor stale |
+//!
+//! Only consumption and heads are compared, never times: no event can be missed.
+
+use std::collections::BTreeMap;
+
+use assets::policy::{Automation, CodeChanges};
+use assets::version::{CodeVersion, Origin, TableVersion};
+use assets::{Asset, AssetKey};
+use chrono::{DateTime, Utc};
+use lineage::AssetIndex;
+
+use super::input::PlanInput;
+use crate::state::{Basis, Build, Consumed, DataCommit, Intent, ObservedState};
+
+/// How one asset stands.
+#[derive(Debug, Clone)]
+pub struct Standing<'a> {
+    /// What is known of its own table.
+    pub table: TableState<'a>,
+    /// The inputs that have changes which the asset has not incorporated, in key order.
+    pub behind: Vec<Behind<'a>>,
+    /// Whether it should exist and does not.
+    pub is_missing: bool,
+    /// The code it was built with, where that differs from today's.
+    pub built_code: Option<&'a CodeVersion>,
+    /// The oldest source change that it does not show, its inputs' included.
+    pub pending: Option<Origin>,
+    /// The oldest of those that will arrive without anybody's help: what waits for a person, or
+    /// for a builder that nobody here knows, is left out.
+    pub arriving: Option<Origin>,
+    /// The nearest asset that cannot be observed, on any path from a root, itself included.
+    pub blind_spot: Option<AssetIndex>,
+    /// A view that it reads through and that has to be built first.
+    pub stale_view: Option<AssetIndex>,
+    /// What is known of its last build.
+    pub build: Option<&'a Build>,
+    /// The intent that is open for it.
+    pub intent: Option<&'a Intent>,
+}
+
+/// What is known of a table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TableState<'a> {
+    /// The asset has no table of its own: a view, an ephemeral model, an exposure.
+    None,
+    /// Nobody has looked yet.
+    NotObserved,
+    /// There is no such table (any more).
+    Absent,
+    /// It could not be observed; with the reason.
+    Unknown(&'a str),
+    /// It was read: its data version and when that was committed, if it has data.
+    Known(Option<(&'a TableVersion, DateTime<Utc>)>),
+}
+
+/// One input with changes that the asset has not incorporated.
+#[derive(Debug, Clone)]
+pub struct Behind<'a> {
+    /// The input.
+    pub input: AssetIndex,
+    /// What the asset's content incorporates of it.
+    pub consumed: Option<&'a TableVersion>,
+    /// How that is known.
+    pub basis: Option<Basis>,
+    /// The input's data version now.
+    pub current: &'a TableVersion,
+    /// The oldest source change among the commits that are not incorporated.
+    pub origin: Option<Origin>,
+    /// Commit times of the first and the last commit that is not incorporated, UTC.
+    pub between: Option<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+impl Standing<'_> {
+    /// Returns whether it is stale by itself, not only through its inputs.
+    pub fn is_stale(&self) -> bool {
+        self.is_missing || self.built_code.is_some() || !self.behind.is_empty()
+    }
+
+    /// Returns the data version of its table, where it was read and has one.
+    pub fn data_version(&self) -> Option<&TableVersion> {
+        match self.table {
+            TableState::Known(data) => data.map(|(version, _)| version),
+            TableState::None
+            | TableState::NotObserved
+            | TableState::Absent
+            | TableState::Unknown(_) => None,
+        }
+    }
+}
+
+/// Returns how every asset stands, by its position in the graph.
+pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
+    let intents = open_intents_by_asset(input);
+    let mut standings: Vec<Standing<'a>> = input
+        .graph
+        .indices()
+        .map(|index| own_facts(input, &intents, index))
+        .collect();
+    for &index in input.graph.topological_order() {
+        let against = against_inputs(input, &standings, index);
+        let stale_view = stale_view(input, &standings, index);
+        if let Some(standing) = standings.get_mut(index.position()) {
+            standing.behind = against.behind;
+            standing.pending = against.pending;
+            standing.arriving = against.arriving;
+            standing.blind_spot = against.blind_spot;
+            standing.stale_view = stale_view;
+        }
+    }
+    standings
+}
+
+/// Open intents by what they build; the store allows at most one per asset.
+fn open_intents_by_asset<'a>(input: &PlanInput<'a>) -> BTreeMap<&'a AssetKey, &'a Intent> {
+    let open = input.memory.open_intents.values();
+    open.flat_map(|intent| intent.assets.iter().map(move |asset| (asset, intent)))
+        .collect()
+}
+
+/// What is known of the asset itself, its inputs aside.
+fn own_facts<'a>(
+    input: &PlanInput<'a>,
+    intents: &BTreeMap<&'a AssetKey, &'a Intent>,
+    index: AssetIndex,
+) -> Standing<'a> {
+    let asset = input.graph.asset(index);
+    let memory = input.memory;
+    let build = memory.builds.get(&asset.key);
+    let table = table_state(input, asset);
+    Standing {
+        table,
+        behind: Vec::new(),
+        is_missing: is_missing(asset, table, build),
+        built_code: outdated_code(asset, build),
+        pending: None,
+        arriving: None,
+        blind_spot: None,
+        stale_view: None,
+        build,
+        intent: intents.get(&asset.key).copied(),
+    }
+}
+
+fn table_state<'a>(input: &PlanInput<'a>, asset: &Asset) -> TableState<'a> {
+    let observation = input.memory.observations.get(&asset.key);
+    let Some(observation) = observation else {
+        return if asset.kind.has_table() {
+            TableState::NotObserved
+        } else {
+            TableState::None
+        };
+    };
+    match &observation.state {
+        ObservedState::Ok if !asset.kind.has_table() => TableState::None,
+        ObservedState::Ok => TableState::Known(newest_data(input, &asset.key)),
+        ObservedState::Absent | ObservedState::Gone => TableState::Absent,
+        ObservedState::Unknown { reason, .. } => TableState::Unknown(reason),
+    }
+}
+
+/// The newest commit that changed data. Commits are the one truth about data versions: a gap in
+/// the log is recorded as a commit too.
+fn newest_data<'a>(
+    input: &PlanInput<'a>,
+    key: &AssetKey,
+) -> Option<(&'a TableVersion, DateTime<Utc>)> {
+    let newest = input.memory.commits.get(key)?.last()?;
+    Some((&newest.version, newest.committed_at))
+}
+
+fn is_missing(asset: &Asset, table: TableState<'_>, build: Option<&Build>) -> bool {
+    match table {
+        TableState::Absent => asset.is_built_here(),
+        // Nothing tells that a view exists; it is taken to, until the catalog denies it.
+        TableState::None | TableState::NotObserved | TableState::Unknown(_) => false,
+        // A table that was there before us and is to be treated as never built.
+        TableState::Known(_) => asset.is_built_here() && build.is_none(),
+    }
+}
+
+fn outdated_code<'a>(asset: &Asset, build: Option<&'a Build>) -> Option<&'a CodeVersion> {
+    if asset.code_changes == CodeChanges::Ignore || !asset.is_built_here() {
+        return None;
+    }
+    let current = asset.code_version.as_ref()?;
+    let built = build?.code_version.as_ref()?;
+    (built != current).then_some(built)
+}
+
+/// Returns whether the asset is built here, and without a person asking for it.
+pub(super) fn is_built_by_itself(asset: &Asset) -> bool {
+    asset.is_built_here() && matches!(asset.automation, Automation::OnChange(_))
+}
+
+/// What a comparison with all inputs found.
+struct AgainstInputs<'a> {
+    behind: Vec<Behind<'a>>,
+    pending: Option<Origin>,
+    arriving: Option<Origin>,
+    blind_spot: Option<AssetIndex>,
+}
+
+/// Compares an asset with its inputs, whose standings are complete already.
+fn against_inputs<'a>(
+    input: &PlanInput<'a>,
+    standings: &[Standing<'a>],
+    index: AssetIndex,
+) -> AgainstInputs<'a> {
+    let asset = input.graph.asset(index);
+    let own = standings.get(index.position());
+    let never_built = own.is_some_and(|own| own.is_missing);
+    let mut blind_spot = own
+        .filter(|own| matches!(own.table, TableState::Unknown(_) | TableState::NotObserved))
+        .map(|_| index);
+    let consumption = input.memory.consumption.get(&asset.key);
+    // Nobody knows what an asset consumed whose builder we do not know and that was never adopted.
+    let is_tracked = never_built || consumption.is_some() || !asset.kind.has_table();
+    let mut behind = Vec::new();
+    let mut pending: Option<Origin> = None;
+    let mut arriving: Option<Origin> = None;
+    for &upstream in input.graph.inputs(index) {
+        let Some(standing) = standings.get(upstream.position()) else {
+            continue;
+        };
+        blind_spot = blind_spot.or(standing.blind_spot);
+        pending = oldest(pending, standing.pending);
+        arriving = oldest(arriving, standing.arriving);
+        // A view or an exposure shows what its inputs hold at this moment: it is never behind.
+        if !is_tracked || !asset.kind.has_table() {
+            continue;
+        }
+        let upstream_key = &input.graph.asset(upstream).key;
+        let consumed = consumption.and_then(|known| known.get(upstream_key));
+        if let Some(found) = compare(input, upstream, upstream_key, standing, consumed) {
+            pending = oldest(pending, found.origin);
+            arriving = oldest(arriving, found.origin);
+            behind.push(found);
+        }
+    }
+    let arriving = arriving.filter(|_| is_built_by_itself(asset));
+    AgainstInputs {
+        behind,
+        pending,
+        arriving,
+        blind_spot,
+    }
+}
+
+/// Returns what of one input is not incorporated, if anything.
+fn compare<'a>(
+    input: &PlanInput<'a>,
+    upstream: AssetIndex,
+    upstream_key: &AssetKey,
+    standing: &Standing<'a>,
+    consumed: Option<&'a Consumed>,
+) -> Option<Behind<'a>> {
+    // What cannot be read now keeps its last good commits: those still count as changes.
+    let commits: &'a [DataCommit] = input.memory.commits.get(upstream_key)?;
+    let newest = commits.last()?;
+    if matches!(standing.table, TableState::Absent) {
+        return None;
+    }
+    let version = consumed.and_then(|consumed| consumed.version.as_ref());
+    let is_consumed = |commit: &DataCommit| {
+        version.is_some_and(|version| {
+            commit.version.table_id == version.table_id && commit.version.version <= version.version
+        })
+    };
+    // From the end: what is new is little, what is kept may be much. Commits of an incarnation
+    // that was never consumed are all new.
+    let first_new = commits
+        .iter()
+        .rposition(is_consumed)
+        .map_or(0, |last| last + 1);
+    let new = commits.get(first_new..).filter(|new| !new.is_empty())?;
+    let origin = new
+        .iter()
+        .map(|commit| commit.origin)
+        .reduce(Origin::oldest);
+    let between = new
+        .iter()
+        .map(|commit| commit.committed_at)
+        .fold(None, |range, at| {
+            Some(range.map_or((at, at), |(from, to): (DateTime<Utc>, _)| {
+                (from.min(at), at.max(to))
+            }))
+        });
+    Some(Behind {
+        input: upstream,
+        consumed: version,
+        basis: consumed.map(|consumed| consumed.basis),
+        current: &newest.version,
+        origin,
+        between,
+    })
+}
+
+/// Returns a view that has to be built before the asset, on its way through views to its inputs.
+fn stale_view(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    index: AssetIndex,
+) -> Option<AssetIndex> {
+    input.graph.upstreams(index).iter().find_map(|&upstream| {
+        let asset = input.graph.asset(upstream);
+        let standing = standings.get(upstream.position())?;
+        if !asset.kind.is_transparent() {
+            return None;
+        }
+        let must_be_built = asset.is_built_here() && standing.is_stale();
+        if must_be_built {
+            Some(upstream)
+        } else {
+            standing.stale_view
+        }
+    })
+}
+
+fn oldest(a: Option<Origin>, b: Option<Origin>) -> Option<Origin> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.oldest(b)),
+        (a, b) => a.or(b),
+    }
+}

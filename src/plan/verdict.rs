@@ -1,0 +1,547 @@
+//! What an asset's policy makes of how it stands: run, wait, hold, or nothing to do.
+//!
+//! The questions are asked in this order, and the first one that has an answer decides:
+//!
+//! 1. Is anything to do at all, and is it ours to do?
+//! 2. Is a run under way already? Did the last one fail for good?
+//! 3. Can the asset and its inputs be observed? (`settled` only)
+//! 4. Does every input exist, and has it incorporated the cut? (`settled` only, but for existence)
+//! 5. Does the automation want to wait: `updates_on`, `tolerance`, `every`, `settle`?
+//!
+//! An input that nothing here builds by itself (no task, or manual) is never waited for: nobody
+//! could say until when.
+
+use assets::policy::{Automation, CodeChanges, Consistency, OnChange, UpdatesOn};
+use assets::{Asset, AssetKey, Origin};
+use chrono::{DateTime, TimeDelta, Utc};
+use lineage::AssetIndex;
+
+use super::decision::Action;
+use super::input::PlanInput;
+use super::reason::Reason;
+use super::standing::{Standing, TableState, is_built_by_itself};
+use crate::state::{Cut, Failure};
+
+/// A decision before limits.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict {
+    pub(super) action: Action,
+    pub(super) reasons: Vec<Reason>,
+    pub(super) until: Option<DateTime<Utc>>,
+    /// The cut that the asset waits for from now on; absent if it waits for none.
+    pub(super) cut: Option<Cut>,
+    /// Inputs that a run goes on without, in key order.
+    pub(super) degraded_by: Vec<AssetKey>,
+}
+
+impl Verdict {
+    fn nothing(reasons: Vec<Reason>) -> Self {
+        Self {
+            action: Action::None,
+            reasons,
+            until: None,
+            cut: None,
+            degraded_by: Vec::new(),
+        }
+    }
+
+    fn because(action: Action, deciding: Reason, others: Vec<Reason>) -> Self {
+        let mut reasons = vec![deciding];
+        reasons.extend(others);
+        Self {
+            action,
+            reasons,
+            until: None,
+            cut: None,
+            degraded_by: Vec::new(),
+        }
+    }
+
+    fn until(mut self, until: Option<DateTime<Utc>>) -> Self {
+        self.until = until;
+        self
+    }
+
+    fn with_cut(mut self, cut: Option<Cut>) -> Self {
+        self.cut = cut;
+        self
+    }
+}
+
+/// Returns the verdict on every asset, by its position in the graph.
+pub(super) fn verdicts(input: &PlanInput<'_>, standings: &[Standing<'_>]) -> Vec<Verdict> {
+    let judge = Judge { input, standings };
+    input
+        .graph
+        .indices()
+        .zip(standings)
+        .map(|(index, standing)| judge.verdict(index, standing))
+        .collect()
+}
+
+struct Judge<'a> {
+    input: &'a PlanInput<'a>,
+    standings: &'a [Standing<'a>],
+}
+
+impl Judge<'_> {
+    fn verdict(&self, index: AssetIndex, standing: &Standing<'_>) -> Verdict {
+        let asset = self.input.graph.asset(index);
+        let stale = self.stale_reasons(asset, standing);
+        if let Some(intent) = standing.intent {
+            let in_flight = Reason::InFlight {
+                intent: intent.id.clone(),
+                state: intent.state,
+                attempt: intent.attempt,
+                run_id: intent.run_id,
+                not_before: intent.not_before.filter(|at| *at > self.input.now),
+            };
+            return Verdict::because(Action::Wait, in_flight, stale);
+        }
+        if !is_due(asset, standing) {
+            return self.not_due(index, asset, standing, stale);
+        }
+        if !asset.is_built_here() {
+            return Verdict::because(Action::None, Reason::NotBuiltHere, stale);
+        }
+        if let Some(failure) = standing_failure(self.input, index, standing) {
+            return Verdict::because(Action::Hold, quarantined(failure), stale);
+        }
+        let Automation::OnChange(on_change) = &asset.automation else {
+            return Verdict::because(Action::Hold, Reason::Manual, stale);
+        };
+        self.build_or_wait(index, standing, on_change, stale)
+    }
+
+    /// Why the asset is stale by itself.
+    fn stale_reasons(&self, asset: &Asset, standing: &Standing<'_>) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        if standing.is_missing {
+            reasons.push(Reason::Missing);
+        }
+        if let (Some(built), Some(current)) = (standing.built_code, &asset.code_version) {
+            let (built, current) = (built.clone(), current.clone());
+            reasons.push(match asset.code_changes {
+                CodeChanges::Rebuild | CodeChanges::Ignore => {
+                    Reason::CodeChanged { built, current }
+                }
+                CodeChanges::Mark => Reason::OutdatedCode { built, current },
+            });
+        }
+        for behind in &standing.behind {
+            let upstream = self.key(behind.input).clone();
+            let current = behind.current.clone();
+            reasons.push(match behind.consumed {
+                Some(consumed) if consumed.table_id != current.table_id => {
+                    Reason::UpstreamRecreated {
+                        upstream,
+                        consumed: consumed.clone(),
+                        current,
+                    }
+                }
+                consumed => Reason::UpstreamChanged {
+                    upstream,
+                    consumed: consumed.cloned(),
+                    basis: behind.basis,
+                    current,
+                    since: behind.origin.map(|origin| origin.at),
+                },
+            });
+        }
+        reasons
+    }
+
+    /// The asset incorporates all that its inputs hold. They may have changes on the way.
+    fn not_due(
+        &self,
+        index: AssetIndex,
+        asset: &Asset,
+        standing: &Standing<'_>,
+        mut marks: Vec<Reason>,
+    ) -> Verdict {
+        if asset.kind.is_transparent() || standing.pending.is_none() {
+            return Verdict::nothing(marks);
+        }
+        if !asset.is_built_here() {
+            marks.push(Reason::NotBuiltHere);
+            return Verdict::nothing(marks);
+        }
+        if let Some((upstream, since)) = self.nearest(index, |input| input.arriving)
+            && standing.arriving.is_some()
+        {
+            let cut = self.cut_of(asset, standing);
+            let upstream = self.key(upstream).clone();
+            let reason = Reason::UpstreamStale {
+                upstream,
+                since,
+                cut: cut.map(|cut| cut.pass),
+            };
+            return Verdict::because(Action::Wait, reason, marks).with_cut(cut);
+        }
+        if let Some((upstream, since)) = self.nearest(index, |input| input.pending) {
+            let upstream = self.key(upstream).clone();
+            marks.push(Reason::UpstreamNotAutomatic { upstream, since });
+        }
+        Verdict::nothing(marks)
+    }
+
+    /// The asset is stale by itself, ours to build, and may be built without a person.
+    fn build_or_wait(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        on_change: &OnChange,
+        stale: Vec<Reason>,
+    ) -> Verdict {
+        let asset = self.input.graph.asset(index);
+        let cut = self.cut_of(asset, standing);
+        let obstacles = self.obstacles(index, standing, cut);
+        let availability_first = match asset.consistency {
+            Consistency::Latest => true,
+            Consistency::Settled { proceed_after } => self.has_waited_enough(cut, proceed_after),
+        };
+        let decides = |obstacle: &&Obstacle| !availability_first || obstacle.is_absolute;
+        if let Some(obstacle) = obstacles.iter().find(decides) {
+            let action = if obstacle.is_failure {
+                Action::Hold
+            } else {
+                Action::Wait
+            };
+            return Verdict::because(action, obstacle.reason.clone(), stale).with_cut(cut);
+        }
+        if let Some((reason, until)) = self.automation_waits(index, standing, on_change) {
+            return Verdict::because(Action::Wait, reason, stale)
+                .until(until)
+                .with_cut(cut);
+        }
+        let mut reasons = stale;
+        let mut degraded_by: Vec<AssetKey> = obstacles
+            .into_iter()
+            .filter_map(|obstacle| obstacle.upstream)
+            .collect();
+        degraded_by.sort();
+        degraded_by.dedup();
+        if !degraded_by.is_empty() {
+            reasons.push(Reason::Degraded {
+                upstreams: degraded_by.clone(),
+            });
+        }
+        Verdict {
+            action: Action::Run,
+            reasons,
+            until: None,
+            cut,
+            degraded_by,
+        }
+    }
+
+    /// What speaks against building now, as far as the asset's inputs and its own table go.
+    fn obstacles(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        cut: Option<Cut>,
+    ) -> Vec<Obstacle> {
+        let mut obstacles = Vec::new();
+        if let TableState::Unknown(problem) = standing.table {
+            obstacles.push(Obstacle::own(Reason::Unknown {
+                problem: problem.to_owned(),
+            }));
+        }
+        if let Some(view) = standing.stale_view {
+            let reason = Reason::ViewStale {
+                view: self.key(view).clone(),
+            };
+            obstacles.push(Obstacle {
+                is_absolute: true,
+                ..Obstacle::own(reason)
+            });
+        }
+        for &upstream in self.input.graph.inputs(index) {
+            obstacles.extend(self.obstacle_of(upstream, cut));
+        }
+        obstacles
+    }
+
+    fn obstacle_of(&self, upstream: AssetIndex, cut: Option<Cut>) -> Option<Obstacle> {
+        let standing = self.standings.get(upstream.position())?;
+        let asset = self.input.graph.asset(upstream);
+        let key = asset.key.clone();
+        let obstacle = |reason| Obstacle {
+            upstream: Some(key.clone()),
+            reason,
+            is_failure: false,
+            is_absolute: false,
+        };
+        match standing.table {
+            TableState::Absent => {
+                let reason = Reason::UpstreamMissing {
+                    upstream: key.clone(),
+                };
+                let is_failure = !is_built_by_itself(asset);
+                return Some(Obstacle {
+                    is_absolute: true,
+                    is_failure,
+                    ..obstacle(reason)
+                });
+            }
+            TableState::Unknown(problem) => {
+                let problem = problem.to_owned();
+                return Some(obstacle(Reason::UpstreamUnknown {
+                    upstream: key.clone(),
+                    problem,
+                }));
+            }
+            TableState::NotObserved => {
+                let problem = "nobody has looked yet".to_owned();
+                return Some(obstacle(Reason::UpstreamUnknown {
+                    upstream: key.clone(),
+                    problem,
+                }));
+            }
+            TableState::None | TableState::Known(_) => {}
+        }
+        if !is_built_by_itself(asset) || !has_changes_of(asset, standing, cut) {
+            return None;
+        }
+        if let Some(failure) = standing_failure(self.input, upstream, standing) {
+            let intent = failure.intent.clone();
+            let reason = Reason::UpstreamFailed {
+                upstream: key.clone(),
+                intent,
+            };
+            return Some(Obstacle {
+                is_failure: true,
+                ..obstacle(reason)
+            });
+        }
+        let since = standing.pending.map(|origin| origin.at);
+        let cut = cut.map(|cut| cut.pass);
+        Some(obstacle(Reason::UpstreamStale {
+            upstream: key.clone(),
+            since,
+            cut,
+        }))
+    }
+
+    /// Whether the automation wants to wait although nothing stands in the way.
+    fn automation_waits(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        on_change: &OnChange,
+    ) -> Option<(Reason, Option<DateTime<Utc>>)> {
+        // What does not exist, or was built with other code, does not wait for quiet inputs.
+        if standing.is_missing {
+            return None;
+        }
+        let now = self.input.now;
+        if let (Some(every), Some(build)) = (on_change.every, standing.build)
+            && let Some(built_at) = build.built_at
+            && let until = built_at + every
+            && now < until
+        {
+            let every_seconds = every.num_seconds();
+            return Some((
+                Reason::TooSoon {
+                    built_at,
+                    every_seconds,
+                    until,
+                },
+                Some(until),
+            ));
+        }
+        if standing.built_code.is_some() {
+            return None;
+        }
+        self.not_all_changed(index, standing, on_change)
+            .map(|reason| (reason, None))
+            .or_else(|| tolerated(standing, on_change, now))
+            .or_else(|| self.settling(index, standing, on_change))
+    }
+
+    fn not_all_changed(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        on_change: &OnChange,
+    ) -> Option<Reason> {
+        if on_change.updates_on == UpdatesOn::Any {
+            return None;
+        }
+        let changed = |input: &AssetIndex| standing.behind.iter().any(|b| b.input == *input);
+        let inputs = self.input.graph.inputs(index).iter();
+        let unchanged: Vec<AssetKey> = inputs
+            .filter(|input| !changed(input))
+            .map(|input| self.key(*input).clone())
+            .collect();
+        (!unchanged.is_empty()).then_some(Reason::NotAllChanged { unchanged })
+    }
+
+    fn settling(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        on_change: &OnChange,
+    ) -> Option<(Reason, Option<DateTime<Utc>>)> {
+        let settle = on_change.settle?;
+        let first = standing
+            .behind
+            .iter()
+            .filter_map(|b| b.between)
+            .map(|(first, _)| first)
+            .min()?;
+        let last = standing
+            .behind
+            .iter()
+            .filter_map(|b| b.between)
+            .map(|(_, last)| last)
+            .max()?;
+        let at_most = on_change.settle_at_most.unwrap_or(settle * 10);
+        let half_of_lag = self
+            .input
+            .graph
+            .asset(index)
+            .freshness
+            .max_lag
+            .map(|b| b.limit / 2);
+        let at_most = half_of_lag.map_or(at_most, |half| half.min(at_most));
+        let until = (last + settle).min(first + at_most);
+        (self.input.now < until).then(|| {
+            let settle_seconds = settle.num_seconds();
+            (
+                Reason::Settling {
+                    last_change_at: last,
+                    settle_seconds,
+                    until,
+                },
+                Some(until),
+            )
+        })
+    }
+
+    /// The cut that the asset waits for: the one it has, or all that was seen up to now.
+    fn cut_of(&self, asset: &Asset, standing: &Standing<'_>) -> Option<Cut> {
+        match asset.consistency {
+            Consistency::Latest => None,
+            Consistency::Settled { .. } => {
+                let fixed = standing.build.and_then(|build| build.cut);
+                Some(fixed.unwrap_or(Cut {
+                    pass: self.input.pass,
+                    fixed_at: self.input.now,
+                }))
+            }
+        }
+    }
+
+    fn has_waited_enough(&self, cut: Option<Cut>, proceed_after: Option<TimeDelta>) -> bool {
+        matches!((cut, proceed_after), (Some(cut), Some(wait))
+            if self.input.now >= cut.fixed_at + wait)
+    }
+
+    /// The first input, in key order, through which changes are on their way, and since when.
+    fn nearest(
+        &self,
+        index: AssetIndex,
+        of: impl Fn(&Standing<'_>) -> Option<Origin>,
+    ) -> Option<(AssetIndex, Option<DateTime<Utc>>)> {
+        self.input.graph.inputs(index).iter().find_map(|&input| {
+            let origin = of(self.standings.get(input.position())?)?;
+            Some((input, Some(origin.at)))
+        })
+    }
+
+    fn key(&self, index: AssetIndex) -> &AssetKey {
+        &self.input.graph.asset(index).key
+    }
+}
+
+/// Something that speaks against building now.
+struct Obstacle {
+    upstream: Option<AssetKey>,
+    reason: Reason,
+    /// It does not go away by itself.
+    is_failure: bool,
+    /// Not even availability goes on without it: there is nothing to read, or nothing to read it by.
+    is_absolute: bool,
+}
+
+impl Obstacle {
+    fn own(reason: Reason) -> Self {
+        Self {
+            upstream: None,
+            reason,
+            is_failure: false,
+            is_absolute: false,
+        }
+    }
+}
+
+/// Returns whether there is something to build, given what the policy makes of code changes.
+fn is_due(asset: &Asset, standing: &Standing<'_>) -> bool {
+    let outdated = standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
+    standing.is_missing || outdated || !standing.behind.is_empty()
+}
+
+/// Returns whether an asset has something to build that belongs to a cut. Its own code counts,
+/// whatever the cut: a build is on its way, and what reads the asset would have to follow.
+fn has_changes_of(asset: &Asset, standing: &Standing<'_>, cut: Option<Cut>) -> bool {
+    let outdated = standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
+    let in_cut = |origin: Origin| cut.is_none_or(|cut| origin.seen <= cut.pass);
+    standing.is_missing || outdated || standing.arriving.is_some_and(in_cut)
+}
+
+/// Returns the failure that still stands: neither the code nor an input changed since.
+pub(super) fn standing_failure<'a>(
+    input: &PlanInput<'_>,
+    index: AssetIndex,
+    standing: &Standing<'a>,
+) -> Option<&'a Failure> {
+    let failure = standing.build?.failure.as_ref()?;
+    let asset = input.graph.asset(index);
+    let same_code = failure.code_version == asset.code_version;
+    let same_inputs = input.graph.inputs(index).iter().all(|upstream| {
+        let key = &input.graph.asset(*upstream).key;
+        let newest = input
+            .memory
+            .commits
+            .get(key)
+            .and_then(|commits| commits.last());
+        failure
+            .inputs
+            .get(key)
+            .is_some_and(|tried| tried.as_ref() == newest.map(|commit| &commit.version))
+    });
+    (same_code && same_inputs).then_some(failure)
+}
+
+fn quarantined(failure: &Failure) -> Reason {
+    Reason::Quarantined {
+        intent: failure.intent.clone(),
+        attempts: failure.attempts,
+        failure: failure.code.clone(),
+        problem: failure.message.clone(),
+    }
+}
+
+fn tolerated(
+    standing: &Standing<'_>,
+    on_change: &OnChange,
+    now: DateTime<Utc>,
+) -> Option<(Reason, Option<DateTime<Utc>>)> {
+    let tolerance = on_change.tolerance?;
+    let since = standing.pending?.at;
+    let until = since + tolerance;
+    (now < until).then(|| {
+        let lag_seconds = (now - since).num_seconds().max(0);
+        let tolerance_seconds = tolerance.num_seconds();
+        (
+            Reason::Tolerated {
+                lag_seconds,
+                tolerance_seconds,
+                until,
+            },
+            Some(until),
+        )
+    })
+}

@@ -1,0 +1,483 @@
+//! The seams of the controller: what the loop needs of the world, as traits.
+//!
+//! The loop, the planner and the trigger protocol name only these. `app` fits the real adapters to
+//! them; a simulation fits its own, and drives the same code. Nothing here knows HTTP, SQL or files.
+
+use std::collections::BTreeMap;
+
+use assets::delta::{Commit, KnownHead, Reading, Unreadable};
+use assets::task::JobReference;
+use assets::version::PassNumber;
+use assets::{AssetKey, Relation};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::state::{
+    Build, CatalogLocation, Consumed, Cut, DataCommit, Intent, IntentId, IntentState, Lease,
+    Memory, Observation, RunId, Settlement,
+};
+
+/// The time.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Returns the wall clock, UTC. It may jump in either direction.
+    fn now(&self) -> DateTime<Utc>;
+    /// Returns time since some fixed point, which never goes back.
+    fn monotonic(&self) -> std::time::Duration;
+    /// Returns after this long.
+    async fn sleep(&self, duration: std::time::Duration);
+}
+
+/// Chance, for ids and jitter.
+pub trait Random: Send + Sync {
+    /// Returns 128 random bits.
+    fn bits(&self) -> u128;
+}
+
+/// Tables whose Delta logs are watched.
+#[async_trait]
+pub trait Tables: Send + Sync {
+    /// Reads what is new of each table; one that cannot be read does not stop the others.
+    ///
+    /// The answers come in the order of the requests.
+    async fn read(&self, requests: Vec<TableRequest>) -> Vec<Reading>;
+    /// Returns the commits that changed data, newest first, back to and including the first one
+    /// that is not newer than `at`, or as far as the log goes.
+    async fn commits_back_to(
+        &self,
+        location: &TableLocation,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Commit>, Unreadable>;
+}
+
+/// Where a table lies: a path relative to the project, an absolute path, or a URL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableLocation(pub String);
+
+/// One table to be read.
+#[derive(Debug, Clone)]
+pub struct TableRequest {
+    /// Whose table it is, for messages.
+    pub asset: AssetKey,
+    /// Where it lies.
+    pub location: TableLocation,
+    /// What was last seen of it; absent at first contact.
+    pub known: Option<KnownHead>,
+}
+
+/// The catalog of an environment.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// Returns where a relation lies, or that the catalog has no such relation.
+    async fn locate(&self, relation: &Relation) -> Result<CatalogLocation, JobsError>;
+}
+
+/// The service that runs jobs.
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    /// Returns the workspace's identity, once any answer has told it.
+    fn workspace_id(&self) -> Option<String>;
+    /// Returns the service's clock less ours, by the `Date` of its last answer; zero before one.
+    fn server_offset(&self) -> TimeDelta;
+    /// Returns the page of a run.
+    fn run_url(&self, job_id: i64, run: RunId) -> Option<String>;
+    /// Finds a job.
+    async fn job(&self, reference: &JobReference) -> Result<Job, JobsError>;
+    /// Starts a run, or returns the one that the token already made.
+    async fn run_now(&self, request: &RunRequest) -> Result<RunId, JobsError>;
+    /// Returns one run.
+    async fn run(&self, id: RunId) -> Result<Run, JobsError>;
+    /// Returns all runs that have not ended, newest first.
+    async fn active_runs(&self) -> Result<Vec<Run>, JobsError>;
+    /// Returns the runs of a job that started at or after an instant, newest first.
+    async fn runs_since(&self, job_id: i64, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError>;
+    /// Asks for a run to be cancelled; it ends some time later.
+    async fn cancel(&self, id: RunId) -> Result<(), JobsError>;
+}
+
+/// A saved job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its number.
+    pub job_id: i64,
+    /// Its name.
+    pub name: String,
+    /// The names of the parameters that it declares.
+    pub parameters: Vec<String>,
+    /// What starts it beside us, such as `a schedule`; empty if nothing does.
+    pub other_triggers: Vec<String>,
+}
+
+/// What is asked of the service to start a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRequest {
+    /// Which job.
+    pub job_id: i64,
+    /// The idempotency token, at most 64 characters.
+    pub token: String,
+    /// Job parameters, the correlation included.
+    pub parameters: BTreeMap<String, String>,
+    /// Run only this task of the job.
+    pub task_key: Option<String>,
+}
+
+/// A run, as the service tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The job it belongs to.
+    pub job_id: i64,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it started, UTC.
+    pub started_at: DateTime<Utc>,
+    /// When it ended, UTC.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Its page.
+    pub url: Option<String>,
+    /// Its job parameters.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunState {
+    /// Not ended, or in a state nobody here knows.
+    Active,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly.
+    Failed {
+        /// The service's termination code.
+        code: String,
+        /// The service's message.
+        message: String,
+        /// Whether another attempt may do better.
+        is_transient: bool,
+    },
+    /// Somebody cancelled it, or it was never executed.
+    Cancelled {
+        /// The service's message.
+        message: String,
+    },
+}
+
+/// Why the service did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobsError {
+    /// No definite answer: the request may or may not have had its effect.
+    #[error("{0}")]
+    Unanswered(String),
+    /// Too many requests; nothing happened.
+    #[error("{message}")]
+    RateLimited {
+        /// One sentence.
+        message: String,
+        /// How long the service asks us to wait.
+        retry_after: Option<std::time::Duration>,
+    },
+    /// The credentials are not accepted; nothing happened.
+    #[error("{message}")]
+    Unauthenticated {
+        /// One sentence.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// This is not allowed to us; nothing happened.
+    #[error("{message}")]
+    Forbidden {
+        /// One sentence.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// There is no such job, run or relation.
+    #[error("{0}")]
+    NotFound(String),
+    /// The run that the token made was deleted.
+    #[error("{0}")]
+    TokenRunDeleted(String),
+    /// A definite refusal for another reason; nothing happened.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What is remembered, kept durably. Every method is one short transaction.
+///
+/// Methods that take a [`Lease`] check inside their transaction that its epoch is still the current
+/// one and fail with [`StateError::LeaseLost`] otherwise. Methods that take an attempt
+/// compare-and-set on it and on the state, and return whether they did anything: a late answer is
+/// still true, so they do not look at the lease. Every change of an intent's state writes one audit
+/// row in its transaction.
+pub trait State: Send + Sync {
+    /// Returns everything the planner needs.
+    fn load(&self) -> Result<Memory, StateError>;
+    /// Returns a number that differs from an earlier one if anything that [`State::load`] returns
+    /// has changed in between, whoever changed it.
+    fn generation(&self) -> Result<u64, StateError>;
+    /// Returns the intent, open or settled, whose run this is.
+    fn intent_of_run(&self, run: RunId) -> Result<Option<Intent>, StateError>;
+    /// Takes the lease if it is free, expired or already this holder's.
+    ///
+    /// The epoch grows when the holder changes, and is always greater than that of any intent.
+    fn acquire_lease(
+        &self,
+        holder: &str,
+        now: DateTime<Utc>,
+        lifetime: TimeDelta,
+    ) -> Result<Lease, StateError>;
+    /// Gives the lease back; does nothing if it is no longer this holder's.
+    fn release_lease(&self, lease: &Lease) -> Result<(), StateError>;
+    /// Binds this state to a workspace at first use, and refuses another one later.
+    fn pin_workspace(&self, lease: &Lease, workspace_id: &str) -> Result<(), StateError>;
+    /// Begins a pass and returns its number.
+    fn begin_pass(&self, lease: &Lease, now: DateTime<Utc>) -> Result<PassNumber, StateError>;
+    /// Records what was seen: all of it or nothing.
+    fn record_sightings(
+        &self,
+        lease: &Lease,
+        now: DateTime<Utc>,
+        sightings: &[Sighting],
+    ) -> Result<(), StateError>;
+    /// Records where the catalog says that relations lie.
+    fn record_locations(
+        &self,
+        lease: &Lease,
+        locations: &[(Relation, CatalogLocation)],
+    ) -> Result<(), StateError>;
+    /// Fixes or drops the cuts of assets.
+    fn record_cuts(
+        &self,
+        lease: &Lease,
+        cuts: &[(AssetKey, Option<Cut>)],
+    ) -> Result<(), StateError>;
+    /// Writes a new intent, in state `pending`, attempt 1, and drops the cuts of its assets.
+    ///
+    /// Fails with [`StateError::IntentExists`] if one of its assets has an open intent.
+    fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError>;
+    /// Marks the current attempt as being sent: `sending`, with the service's time.
+    ///
+    /// Allowed in `pending` and `sending`; returns whether it did anything.
+    fn stamp(
+        &self,
+        lease: &Lease,
+        intent: &IntentId,
+        attempt: u32,
+        service_time: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
+    /// Records the run of an attempt: `sending` or `uncertain` → `running`.
+    fn record_run(
+        &self,
+        intent: &IntentId,
+        attempt: u32,
+        run: RunId,
+        url: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
+    /// `sending` → `uncertain`.
+    fn record_uncertain(
+        &self,
+        intent: &IntentId,
+        attempt: u32,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
+    /// Records that cancelling was asked for.
+    fn record_cancel_request(
+        &self,
+        intent: &IntentId,
+        attempt: u32,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
+    /// Settles an attempt: outcome, builds, consumption, audit and outbox, all at once.
+    ///
+    /// Allowed in every open state. [`Outcome::Retry`] leads back to `pending` with the next
+    /// attempt.
+    fn settle(
+        &self,
+        intent: &IntentId,
+        attempt: u32,
+        settlement: &Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
+    /// Lets a quarantined asset be tried again; returns whether it was quarantined.
+    fn lift_quarantine(
+        &self,
+        asset: &AssetKey,
+        actor: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
+    /// Records the decisions that differ from the last recorded one of their asset.
+    fn record_decisions(
+        &self,
+        lease: &Lease,
+        decisions: &[DecisionRecord],
+    ) -> Result<(), StateError>;
+    /// Ends a pass.
+    fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError>;
+}
+
+/// What one look at a table changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// Whose table.
+    pub asset: AssetKey,
+    /// What is remembered of it from now on.
+    pub observation: Observation,
+    /// New commits that changed data, oldest first.
+    pub commits: Vec<DataCommit>,
+    /// What an outside write is taken to have consumed; replaces the asset's consumption as a whole.
+    pub consumption: Option<BTreeMap<AssetKey, Consumed>>,
+    /// The build that an outside write made; replaces what was known.
+    pub build: Option<Build>,
+    /// Whether earlier commits of the asset mean nothing any more: another incarnation.
+    pub forget_commits: bool,
+}
+
+/// A decision as it is kept for `explain`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRecord {
+    /// The pass that decided.
+    pub pass: PassNumber,
+    /// When, UTC.
+    pub at: DateTime<Utc>,
+    /// About which asset.
+    pub asset: AssetKey,
+    /// `run`, `wait`, `hold` or `none`.
+    pub action: &'static str,
+    /// The reasons as one JSON list, as `plan -o json` prints them.
+    pub reasons: String,
+}
+
+/// One pass, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassRecord {
+    /// Its number.
+    pub pass: PassNumber,
+    /// When it ended, UTC.
+    pub finished_at: DateTime<Utc>,
+    /// Tables looked at.
+    pub observed: u64,
+    /// Intents made.
+    pub triggered: u64,
+    /// Tables that could not be observed.
+    pub unknown: u64,
+}
+
+/// Why the state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another reconciler holds the lease.
+    #[error("another reconciler, `{holder}`, holds the lease since {since}")]
+    LeaseHeld {
+        /// Who.
+        holder: String,
+        /// Since when, UTC.
+        since: DateTime<Utc>,
+        /// When it runs out unless renewed, UTC.
+        expires_at: DateTime<Utc>,
+    },
+    /// The lease went to somebody else while we worked.
+    #[error("the lease was lost to another reconciler (ours was epoch {ours}, now {current})")]
+    LeaseLost {
+        /// Our epoch.
+        ours: u64,
+        /// The epoch now.
+        current: u64,
+    },
+    /// An asset of the intent has an open intent already.
+    #[error("`{asset}` has an open intent already")]
+    IntentExists {
+        /// Which asset.
+        asset: AssetKey,
+    },
+    /// The state belongs to another workspace.
+    #[error("the state belongs to workspace {pinned}, and this is workspace {found}")]
+    OtherWorkspace {
+        /// The workspace it was first used with.
+        pinned: String,
+        /// The one in use now.
+        found: String,
+    },
+    /// A newer Headwater wrote the state.
+    #[error("the state file {path} has schema version {found}; this headwater knows up to {known}")]
+    NewerSchema {
+        /// The state file.
+        path: String,
+        /// Its version.
+        found: i64,
+        /// The newest we know.
+        known: i64,
+    },
+    /// There is no state yet.
+    #[error("there is no state file {path}")]
+    Missing {
+        /// Where it would be.
+        path: String,
+    },
+    /// The file is no state of ours, or damaged.
+    #[error("the state file {path} cannot be used: {problem}")]
+    Damaged {
+        /// The state file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The place is not fit for a state file.
+    #[error("{path} is no place for a state file: {problem}")]
+    Place {
+        /// The state file.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// The disk is nearly full: no new intents, results are still recorded.
+    #[error("only {free_mib} MiB are free beside the state file {path}; nothing new is triggered")]
+    LowDisk {
+        /// The state file.
+        path: String,
+        /// What is free, in MiB.
+        free_mib: u64,
+    },
+    /// The database refused.
+    #[error("the state file could not be {attempted}")]
+    Database {
+        /// What was tried: `read`, `written`, `opened`…
+        attempted: &'static str,
+        /// What the database said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Something stored could not be understood.
+    #[error("the state file holds something unreadable in {place}: {problem}")]
+    Unreadable {
+        /// Table and column.
+        place: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// What of a run is kept, for `headwater runs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The intent it belongs to.
+    pub intent: Intent,
+    /// Which attempt this is; the intent may have gone on.
+    pub attempt: u32,
+    /// Where this attempt stands or ended.
+    pub state: IntentState,
+    /// When it was first sent, UTC.
+    pub triggered_at: Option<DateTime<Utc>>,
+    /// When it ended, UTC.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// The service's run.
+    pub run_id: Option<RunId>,
+    /// The run's page.
+    pub url: Option<String>,
+    /// How it ended, if badly: code and message.
+    pub failure: Option<(String, String)>,
+}

@@ -1,0 +1,63 @@
+//! The loop around passes: until there is nothing left to do, or for ever.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use lineage::AssetIndex;
+
+use super::report::PassReport;
+use crate::plan::{Action, Decision};
+
+/// What to do after a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Followed {
+    /// Nothing is running and nothing is stale.
+    Settled,
+    /// Something is stale, nothing is running, and no time will change that.
+    Stuck,
+    /// Look again after this long.
+    Again(Duration),
+}
+
+/// The shortest and the longest wait between two looks at runs under way.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Says what to do after a pass when somebody waits for the end.
+///
+/// `quiet` counts the passes in a row in which nothing happened: looks at runs under way become
+/// rarer with it.
+pub fn follow(
+    report: &PassReport,
+    selected: Option<&BTreeSet<AssetIndex>>,
+    now: DateTime<Utc>,
+    quiet: u32,
+) -> Followed {
+    let (shortest, longest) = LOOKS;
+    let mine = |decision: &&Decision| selected.is_none_or(|of| of.contains(&decision.asset));
+    let decisions: Vec<&Decision> = report.plan.decisions.iter().filter(mine).collect();
+    let open = |action| matches!(action, Action::Run | Action::Wait | Action::Hold);
+    let is_stale = decisions.iter().any(|decision| open(decision.action));
+    let something_happened = !report.settled.is_empty() || report.started().next().is_some();
+    if report.in_flight > 0 || something_happened || report.is_remote_unavailable {
+        return Followed::Again(shortest.saturating_mul(1 << quiet.min(6)).min(longest));
+    }
+    if !is_stale {
+        return Followed::Settled;
+    }
+    // Waiting that ends by itself: settle, every, tolerance.
+    let next = decisions.iter().filter_map(|decision| decision.until).min();
+    match next {
+        Some(until) => {
+            let wait = (until - now).to_std().unwrap_or(Duration::ZERO);
+            Followed::Again(wait.clamp(shortest, longest))
+        }
+        None if decisions
+            .iter()
+            .any(|decision| decision.action == Action::Run) =>
+        {
+            Followed::Again(shortest)
+        }
+        None => Followed::Stuck,
+    }
+}

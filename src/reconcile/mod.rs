@@ -1,0 +1,86 @@
+//! One pass: observe, plan, execute, record; and the loops around it.
+//!
+//! A pass takes no hint about what changed. A notification only makes the next pass come sooner, so
+//! that a cron line, a daemon and the recovery after a crash are one code path. A pass that fails
+//! half-way is repaired by the next one.
+
+mod follow;
+mod pass;
+mod report;
+
+use std::collections::BTreeSet;
+
+use assets::declaration::Limits;
+use assets::task::Tasks;
+use chrono::TimeDelta;
+use lineage::{AssetGraph, AssetIndex};
+
+use crate::execute::Windows;
+use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, Tables};
+use crate::state::Memory;
+
+pub use follow::{Followed, follow};
+pub use pass::{Mode, pass};
+pub use report::{PassReport, Settled, Triggered};
+
+/// The world, as ports.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// The tables' logs.
+    pub tables: &'a dyn Tables,
+    /// The catalog, where one is configured.
+    pub catalog: Option<&'a dyn Catalog>,
+    /// The service that runs jobs, where one is configured.
+    pub jobs: Option<&'a dyn Jobs>,
+    /// What is remembered.
+    pub state: &'a dyn State,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Chance.
+    pub random: &'a dyn Random,
+}
+
+/// What is reconciled.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// The project's name.
+    pub project: &'a str,
+    /// The environment's name.
+    pub environment: &'a str,
+    /// The environment's catalog.
+    pub catalog: Option<&'a str>,
+    /// Its assets.
+    pub graph: &'a AssetGraph,
+    /// Its tasks.
+    pub tasks: &'a Tasks,
+    /// What may run at once.
+    pub limits: &'a Limits,
+    /// Only these are triggered; everything is observed all the same. All, where absent.
+    pub selected: Option<&'a BTreeSet<AssetIndex>>,
+    /// The times that the trigger protocol rests on.
+    pub windows: Windows,
+}
+
+/// How long a lease lasts without being renewed: longer than a pass takes, shorter than anybody
+/// wants to wait for a crashed holder's successor.
+pub const LEASE_LIFETIME: TimeDelta = TimeDelta::minutes(2);
+
+/// Memory, read again only when the state says that it changed.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    memory: Memory,
+    generation: Option<u64>,
+}
+
+impl Remembered {
+    /// Returns what the state holds now.
+    pub fn refresh(&mut self, state: &dyn State) -> Result<&Memory, StateError> {
+        // Asked before loading: a change in between makes the next refresh load again.
+        let generation = state.generation()?;
+        if self.generation != Some(generation) {
+            self.memory = state.load()?;
+            self.generation = Some(generation);
+        }
+        Ok(&self.memory)
+    }
+}

@@ -1,0 +1,102 @@
+//! What one pass did.
+
+use std::time::Duration;
+
+use assets::AssetKey;
+use assets::task::TaskName;
+use chrono::{DateTime, Utc};
+
+use crate::execute::Sent;
+use crate::plan::Plan;
+use crate::state::{IntentId, RunId};
+use assets::version::PassNumber;
+
+/// What one pass did, and what it leaves to do.
+#[derive(Debug)]
+pub struct PassReport {
+    /// Its number.
+    pub pass: PassNumber,
+    /// When it began, UTC.
+    pub started_at: DateTime<Utc>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How many tables were looked at.
+    pub observed: usize,
+    /// The attempts that ended.
+    pub settled: Vec<Settled>,
+    /// The intents that were sent, again or for the first time.
+    pub triggered: Vec<Triggered>,
+    /// Intents under way after the pass, those just started included.
+    pub in_flight: usize,
+    /// Assets that wait.
+    pub waiting: usize,
+    /// Assets that are held.
+    pub held: usize,
+    /// Tables that could not be observed.
+    pub unknown: usize,
+    /// What was decided.
+    pub plan: Plan,
+    /// What did not work and concerns no single asset, worst first.
+    pub problems: Vec<String>,
+    /// The service did not accept our credentials; with what to do.
+    pub denied: Option<String>,
+    /// The service could not be reached, or asked for patience.
+    pub is_remote_unavailable: bool,
+}
+
+/// An attempt that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The intent.
+    pub intent: IntentId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What it built.
+    pub assets: Vec<AssetKey>,
+    /// Its run, where one was known.
+    pub run_id: Option<RunId>,
+    /// `succeeded`, `retry`, `failed` or `cancelled`.
+    pub outcome: &'static str,
+    /// Why it did not succeed.
+    pub message: Option<String>,
+}
+
+/// An attempt that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Triggered {
+    /// The intent.
+    pub intent: IntentId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What is run.
+    pub task: TaskName,
+    /// What it builds.
+    pub assets: Vec<AssetKey>,
+    /// Why.
+    pub reason: String,
+    /// What came of it.
+    pub sent: Sent,
+}
+
+impl PassReport {
+    /// Returns the runs that were started or found again.
+    pub fn started(&self) -> impl Iterator<Item = (&Triggered, RunId)> {
+        self.triggered
+            .iter()
+            .filter_map(|triggered| match &triggered.sent {
+                Sent::Started(run) => Some((triggered, *run)),
+                Sent::Unanswered(_)
+                | Sent::RateLimited { .. }
+                | Sent::Unauthenticated { .. }
+                | Sent::Refused { .. }
+                | Sent::Overtaken => None,
+            })
+    }
+
+    /// Returns whether something was refused or failed for good in this pass.
+    pub fn has_failures(&self) -> bool {
+        let refused = |triggered: &Triggered| matches!(triggered.sent, Sent::Refused { .. });
+        let failed = |settled: &Settled| matches!(settled.outcome, "failed" | "cancelled");
+        self.triggered.iter().any(refused) || self.settled.iter().any(failed)
+    }
+}
