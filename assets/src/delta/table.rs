@@ -4,6 +4,7 @@
 //! features that move the truth out of the commit files are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -171,8 +172,11 @@ fn schema_hash(schema: &str) -> String {
     digest
         .iter()
         .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::with_capacity(32), |mut hex, byte| {
+            // Writing to a text cannot fail.
+            _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 /// Reduces a type to what a reader of rows depends on. The nesting is bounded by the JSON parser.
