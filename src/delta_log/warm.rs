@@ -60,15 +60,26 @@ fn read_changed_file(
     known: &KnownHead,
     listing: Option<&Listing>,
 ) -> Result<Reading, Unreadable> {
-    match log.compare(known.version, &known.marker)? {
-        Same::Content(marker) => Walk::remarked(known, marker).run(log, known, listing),
-        Same::Grown => Walk::again(known).run(log, known, listing),
-        Same::Other => past::read_cold(log, Continuity::Recreated),
+    let walk = match log.compare(known.version, &known.marker)? {
+        Same::Content(marker) => Walk::remarked(known, marker),
+        Same::Grown => Walk::again(known),
+        Same::Other => return past::read_cold(log, Continuity::Recreated),
         // Gone since it was looked at: the next reading sees clearly.
-        Same::Gone => Err(Unreadable::MissingCommit {
-            version: known.version,
-        }),
+        Same::Gone => {
+            return Err(Unreadable::MissingCommit {
+                version: known.version,
+            });
+        }
+    };
+    let reading = walk.run(log, known, listing)?;
+    // Commits without a clock or a random name may be equal in two tables; their ids are not.
+    if let (Reading::Read(update), Ok(Reading::Read(cold))) =
+        (&reading, past::read_cold(log, Continuity::Recreated))
+        && update.head.table_id != cold.head.table_id
+    {
+        return Ok(Reading::Read(cold));
     }
+    Ok(reading)
 }
 
 /// A walk from commit to commit.

@@ -131,7 +131,7 @@ impl From<MetadataAction> for Metadata {
             schema_hash: action.schema_string.as_deref().map(schema_hash),
             configuration: configuration
                 .into_iter()
-                .filter_map(|(key, value)| Some((key, value?)))
+                .filter_map(|(key, value)| Some((key, property(value)?)))
                 .collect(),
         }
     }
@@ -145,6 +145,16 @@ impl From<ProtocolAction> for Protocol {
             min_writer_version: action.min_writer_version,
             reader_features: set(action.reader_features),
             writer_features: set(action.writer_features),
+        }
+    }
+}
+
+fn property(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Null => None,
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Some(value.to_string())
         }
     }
 }
