@@ -195,8 +195,9 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// When only checkpoints are left, or the newest checkpoint is newer than the newest commit.
-    pub(super) fn run(&self) -> Result<Run, Unreadable> {
+    /// When only checkpoints are left, the newest checkpoint is newer than the newest commit, or the
+    /// store fails.
+    pub(super) fn run(&self, log: &LogDirectory) -> Result<Run, Unreadable> {
         let newest_checkpoint = self.checkpoints.last().copied();
         let Some(newest) = self.commits.last().copied() else {
             return Err(Unreadable::OnlyInCheckpoint {
@@ -209,11 +210,12 @@ impl Listing {
             });
         }
         let mut start = newest;
-        for version in self.commits.iter().rev().skip(1).copied() {
-            if version + 1 != start {
+        while let Some(below) = start.checked_sub(1) {
+            // Asked for by name as well: a listing may leave out a file that was made meanwhile.
+            if !self.has_commit(below) && log.stat(below)?.is_none() {
                 break;
             }
-            start = version;
+            start = below;
         }
         let is_covered = start == 0 || newest_checkpoint.is_some_and(|base| base + 1 >= start);
         Ok(Run {

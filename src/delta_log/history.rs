@@ -42,7 +42,7 @@ pub fn history(
     let Some(listing) = log.list()? else {
         return Ok(None);
     };
-    let run = listing.run()?;
+    let run = listing.run(&log)?;
     let first = from.unwrap_or(run.start).max(run.start);
     let last = to.unwrap_or(run.newest).min(run.newest);
     let mut history = History {
@@ -83,7 +83,7 @@ pub fn data_commits_back_to(location: &Path, at: DateTime<Utc>) -> Result<Vec<Co
     let Some(listing) = log.list()? else {
         return Ok(Vec::new());
     };
-    let run = listing.run()?;
+    let run = listing.run(&log)?;
     let window = past::walk_back(&log, &listing, run, |window| {
         was_there(&log, run, window, at)
     })?;

@@ -33,7 +33,7 @@ pub(super) fn read_cold(log: &LogDirectory, continuity: Continuity) -> Result<Re
     let Some(listing) = log.list()? else {
         return Ok(Reading::Absent);
     };
-    let run = listing.run()?;
+    let run = listing.run(log)?;
     if !run.is_covered {
         return Err(Unreadable::MissingCommit {
             version: run.start.saturating_sub(1),

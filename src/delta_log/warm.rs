@@ -34,7 +34,7 @@ pub(super) fn read_listed(log: &LogDirectory, known: &KnownHead) -> Result<Readi
     let Some(listing) = log.list()? else {
         return Ok(Reading::Absent);
     };
-    let run = listing.run()?;
+    let run = listing.run(log)?;
     if run.newest < known.version {
         return past::read_cold(log, Continuity::Recreated);
     }
