@@ -4,6 +4,7 @@
 //! was seen and remembered, **execute** the plan exactly once, **record** everything.
 
 pub mod clock;
+pub mod delta_log;
 pub mod execute;
 pub mod observe;
 pub mod plan;

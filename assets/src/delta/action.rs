@@ -71,7 +71,8 @@ pub(super) struct MetadataAction {
     pub(super) id: String,
     pub(super) schema_string: Option<String>,
     pub(super) partition_columns: Option<Vec<String>>,
-    pub(super) configuration: Option<BTreeMap<String, Option<String>>>,
+    /// Texts by the protocol; what else a writer put there must not make a commit unreadable.
+    pub(super) configuration: Option<BTreeMap<String, Value>>,
 }
 
 /// A `protocol` action.

@@ -22,7 +22,8 @@ pub enum LogFile {
 /// Returns what a file is, or nothing where the name is none that a reader of the log needs.
 pub fn classify(name: &str) -> Option<LogFile> {
     let (digits, rest) = name.split_once('.')?;
-    let version = number(digits, 20)?;
+    // Versions are signed 64-bit numbers in the protocol: a larger one is a foreign file.
+    let version = number(digits, 20).filter(|&version| i64::try_from(version).is_ok())?;
     match rest {
         "json" => Some(LogFile::Commit(version)),
         "crc" => Some(LogFile::Checksum(version)),
@@ -97,6 +98,7 @@ mod tests {
         check("00000000000000000007.json.tmp", None);
         check("7.json", None);
         check("99999999999999999999.json", None);
+        check("18446744073709551615.json", None);
         check("_last_checkpoint", None);
         check("+0000000000000000007.json", None);
     }

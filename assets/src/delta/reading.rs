@@ -29,6 +29,10 @@ pub struct KnownHead {
     pub last_committed_at: DateTime<Utc>,
     /// The operation of `version`, for display.
     pub operation: Option<String>,
+    /// Whether commits were seen beyond a missing one: a look at the next file alone would find the
+    /// table quiet, so it is listed until the hole is gone.
+    #[serde(default)]
+    pub has_hole_above: bool,
     /// Identity, schema, properties and protocol at `version`.
     pub state: TableState,
 }

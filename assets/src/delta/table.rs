@@ -4,6 +4,7 @@
 //! features that move the truth out of the commit files are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -130,7 +131,7 @@ impl From<MetadataAction> for Metadata {
             schema_hash: action.schema_string.as_deref().map(schema_hash),
             configuration: configuration
                 .into_iter()
-                .filter_map(|(key, value)| Some((key, value?)))
+                .filter_map(|(key, value)| Some((key, property(value)?)))
                 .collect(),
         }
     }
@@ -144,6 +145,16 @@ impl From<ProtocolAction> for Protocol {
             min_writer_version: action.min_writer_version,
             reader_features: set(action.reader_features),
             writer_features: set(action.writer_features),
+        }
+    }
+}
+
+fn property(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Null => None,
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Some(value.to_string())
         }
     }
 }
@@ -171,8 +182,11 @@ fn schema_hash(schema: &str) -> String {
     digest
         .iter()
         .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::with_capacity(32), |mut hex, byte| {
+            // Writing to a text cannot fail.
+            _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 /// Reduces a type to what a reader of rows depends on. The nesting is bounded by the JSON parser.

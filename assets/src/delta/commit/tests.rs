@@ -132,13 +132,15 @@ fn metadata_and_protocol_are_taken_over() {
         "{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,\
          \"readerFeatures\":[\"columnMapping\"],\"writerFeatures\":[\"columnMapping\"]}}\r\n\
          {\"metaData\":{\"id\":\"t-1\",\"partitionColumns\":[\"day\"],\
-         \"configuration\":{\"a\":\"1\",\"b\":null},\"unknown\":{}}}\n",
+         \"configuration\":{\"a\":\"1\",\"b\":null,\"c\":true},\"unknown\":{}}}\n",
     );
     let metadata = parsed.metadata.unwrap();
     assert_eq!(metadata.id, TableId::new("t-1"));
     assert_eq!(metadata.partition_columns, ["day"]);
     assert_eq!(metadata.schema_hash, None);
-    assert_eq!(metadata.configuration.len(), 1);
+    let text = |value: &str| value.to_owned();
+    let expected = [(text("a"), text("1")), (text("c"), text("true"))];
+    assert_eq!(metadata.configuration, BTreeMap::from(expected));
     assert!(
         parsed
             .protocol
