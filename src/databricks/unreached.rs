@@ -37,11 +37,13 @@ fn why_unreached(error: &reqwest::Error) -> Unreached {
     }
 }
 
-/// TLS errors travel inside I/O errors, whose `source` skips them.
+/// TLS errors travel inside I/O errors, one or several deep, whose `source` skips them.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
+    }
     let inner = error
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::get_ref);
-    error.is::<rustls::Error>()
-        || inner.is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
+    inner.is_some_and(|inner| is_tls(inner))
 }
