@@ -4,10 +4,12 @@
 //! was seen and remembered, **execute** the plan exactly once, **record** everything.
 
 pub mod clock;
+pub mod databricks;
 pub mod delta_log;
 pub mod execute;
 pub mod observe;
 pub mod plan;
 pub mod ports;
 pub mod reconcile;
+pub mod secret;
 pub mod state;

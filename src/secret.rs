@@ -1,0 +1,102 @@
+//! Secrets: values that must never be printed, logged or stored.
+//!
+//! A [`Secret`] has no `Display` and no serialization, its `Debug` is a mask, and its memory is
+//! wiped when it is dropped. Reading it takes a call of [`Secret::reveal`], so that every place
+//! that does can be found. What a server may echo back to us is masked by [`mask`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// What stands in texts where a secret stood.
+const MASK: &str = "***";
+
+/// A value that must not be shown; cloning shares the same memory.
+#[derive(Clone)]
+pub struct Secret(Arc<SecretString>);
+
+impl Secret {
+    /// Takes a text as a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Arc::new(SecretString::from(text.into())))
+    }
+
+    /// Returns the text; to be called only where it is put on the wire.
+    pub fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+/// Returns a text in which the secrets, and anything that looks like a Databricks token or a JWT,
+/// are masked.
+///
+/// For texts that others wrote, such as the message of an answer: servers and proxies have been
+/// seen to repeat the credentials that they refuse.
+pub fn mask(text: &str, secrets: &[&Secret]) -> String {
+    let mut masked = text.to_owned();
+    for secret in secrets {
+        // Masking a very short text would only garble messages; no real credential is that short.
+        if secret.reveal().len() >= 4 {
+            masked = masked.replace(secret.reveal(), MASK);
+        }
+    }
+    mask_look_alikes(&masked)
+}
+
+fn mask_look_alikes(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '=');
+    text.split_inclusive(|c| !is_word(c))
+        .map(|piece| {
+            let word = piece.trim_end_matches(|c| !is_word(c));
+            if looks_like_token(word) {
+                format!("{MASK}{}", piece.strip_prefix(word).unwrap_or(""))
+            } else {
+                piece.to_owned()
+            }
+        })
+        .collect()
+}
+
+fn looks_like_token(word: &str) -> bool {
+    // `token=dapi…` is one word to us: look behind the last `=`.
+    let value = word.rsplit('=').find(|part| !part.is_empty());
+    value.is_some_and(|value| {
+        let prefixed = ["dapi", "dkea", "dose", "eyJ"]
+            .iter()
+            .any(|p| value.starts_with(p));
+        prefixed && value.len() >= 24
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_a_mask_only() {
+        let secret = Secret::new("dapi-canary");
+        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");
+        assert_eq!(secret.reveal(), "dapi-canary");
+    }
+
+    #[test]
+    fn known_secrets_and_look_alikes_are_masked_in_foreign_texts() {
+        let secret = Secret::new("s3cr3t/with+odd=chars");
+        let text = "bad s3cr3t/with+odd=chars, dapi0123456789abcdef0123456789abcdef; \
+                    token=eyJhbGciOiJIUzI1NiJ9.e30.abc of `dapi` rest";
+        assert_eq!(mask(text, &[&secret]), "bad ***, ***; *** of `dapi` rest");
+    }
+
+    #[test]
+    fn ordinary_messages_stay_as_they_are() {
+        let text = "Job 101 does not exist: größer, \"x\"\n";
+        assert_eq!(mask(text, &[&Secret::new("x")]), text);
+    }
+}
