@@ -9,12 +9,14 @@ use crate::dbt::Node;
 use crate::policy::{Bound, OnChange, UpdatesOn};
 
 fn model(fields: Value) -> Node {
-    let whole = manifest(json!({"nodes": {"model.shop.orders": fields}}));
+    let mut whole = manifest(json!({"nodes": {}}));
+    whole["nodes"]["model.shop.orders"] = fields;
     node(&read(&whole), "model.shop.orders").clone()
 }
 
 fn source(fields: Value) -> Node {
-    let whole = manifest(json!({"sources": {"source.shop.raw.orders": fields}}));
+    let mut whole = manifest(json!({"sources": {}}));
+    whole["sources"]["source.shop.raw.orders"] = fields;
     node(&read(&whole), "source.shop.raw.orders").clone()
 }
 

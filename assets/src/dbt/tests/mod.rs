@@ -34,8 +34,11 @@ fn manifest(sections: Value) -> Value {
         },
         "nodes": {},
     });
-    for (section, value) in sections.as_object().unwrap() {
-        whole[section] = value.clone();
+    let Value::Object(sections) = sections else {
+        panic!("sections are a map");
+    };
+    for (section, value) in sections {
+        whole[section] = value;
     }
     whole
 }
