@@ -31,8 +31,8 @@ pub(super) struct Unit<'a> {
 /// Returns the finished hash of each unit, in order.
 ///
 /// Units on a cycle, which dbt never writes, get the hash of their own code and macros.
-pub(super) fn finished(macros: &Macros, units: &[Unit<'_>]) -> Vec<Hash> {
-    let mut closures = Closures::new(macros);
+pub(super) fn finished<'a>(macros: &'a Macros, units: &[Unit<'a>]) -> Vec<Hash> {
+    let mut closures = Closures::new(macros, units);
     let alone: Vec<Hash> = units
         .iter()
         .map(|unit| closures.with_macros(unit.code))
@@ -88,16 +88,40 @@ fn with_inlined(own: &Hash, unit: &Unit<'_>, hashes: &[Hash]) -> Hash {
     fingerprint.finish()
 }
 
-/// Hashes of all macros that a list of macros leads to. Many nodes call the same ones.
+/// Finds all macros that a list of macros leads to, and hashes them.
+///
+/// A large project asks this thousands of times over thousands of macros: they are numbered in the
+/// order of their names, and each answer is kept, since many nodes call the same ones.
 struct Closures<'a> {
-    macros: &'a Macros,
+    numbers: HashMap<&'a str, usize>,
+    /// By number: the hash of name and text, and the numbers of what it calls.
+    macros: Vec<(Hash, Vec<usize>)>,
+    /// By number: the last question that reached the macro.
+    reached_by: Vec<usize>,
     known: HashMap<&'a [Arc<str>], Hash>,
 }
 
 impl<'a> Closures<'a> {
-    fn new(macros: &'a Macros) -> Self {
+    fn new(macros: &'a Macros, units: &[Unit<'a>]) -> Self {
+        let called = units.iter().flat_map(|unit| &unit.code.macros);
+        let calls = macros.values().flat_map(|found| &found.calls);
+        // Macros that the manifest does not have are numbered too.
+        let names: BTreeSet<&str> = macros
+            .keys()
+            .chain(calls)
+            .chain(called)
+            .map(|name| &**name)
+            .collect();
+        let numbers: HashMap<&str, usize> = names.iter().copied().zip(0..).collect();
+        let numbered = |name: &str| {
+            let calls = macros.get(name).into_iter().flat_map(|found| &found.calls);
+            let calls = calls.filter_map(|call| numbers.get(&**call).copied());
+            (of_macro(name, macros.get(name)), calls.collect())
+        };
         Self {
-            macros,
+            macros: names.iter().copied().map(numbered).collect(),
+            reached_by: vec![0; names.len()],
+            numbers,
             known: HashMap::new(),
         }
     }
@@ -106,36 +130,52 @@ impl<'a> Closures<'a> {
         if code.macros.is_empty() {
             return code.own;
         }
-        let macros = self.macros;
-        let closure = self
-            .known
-            .entry(&code.macros)
-            .or_insert_with(|| closure(macros, &code.macros));
+        let closure = match self.known.get(code.macros.as_slice()) {
+            Some(closure) => *closure,
+            None => self.closure(&code.macros),
+        };
         let mut fingerprint = Fingerprint::new("with macros");
         fingerprint.hash(&code.own);
-        fingerprint.hash(closure);
+        fingerprint.hash(&closure);
         fingerprint.finish()
+    }
+
+    fn closure(&mut self, called: &'a [Arc<str>]) -> Hash {
+        let question = self.known.len() + 1;
+        let mut open: Vec<usize> = called
+            .iter()
+            .filter_map(|name| self.numbers.get(&**name).copied())
+            .collect();
+        let mut reached = Vec::new();
+        while let Some(number) = open.pop() {
+            let (Some(mark), Some((_, calls))) =
+                (self.reached_by.get_mut(number), self.macros.get(number))
+            else {
+                continue;
+            };
+            if std::mem::replace(mark, question) != question {
+                reached.push(number);
+                open.extend(calls);
+            }
+        }
+        reached.sort_unstable();
+        let mut fingerprint = Fingerprint::new("macros");
+        fingerprint.size(reached.len());
+        for (hash, _) in reached.iter().filter_map(|number| self.macros.get(*number)) {
+            fingerprint.hash(hash);
+        }
+        let hash = fingerprint.finish();
+        self.known.insert(called, hash);
+        hash
     }
 }
 
-fn closure(macros: &Macros, called: &[Arc<str>]) -> Hash {
-    let mut reached: BTreeSet<&str> = called.iter().map(AsRef::as_ref).collect();
-    let mut open: Vec<&str> = reached.iter().copied().collect();
-    while let Some(name) = open.pop() {
-        for call in macros.get(name).into_iter().flat_map(|found| &found.calls) {
-            if reached.insert(call) {
-                open.push(call);
-            }
-        }
-    }
-    let mut fingerprint = Fingerprint::new("macros");
-    fingerprint.size(reached.len());
-    for name in reached {
-        fingerprint.text(name);
-        match macros.get(name) {
-            Some(found) => fingerprint.hash(&found.own),
-            None => fingerprint.text("not in the manifest"),
-        }
+fn of_macro(name: &str, found: Option<&Macro>) -> Hash {
+    let mut fingerprint = Fingerprint::new("macro");
+    fingerprint.text(name);
+    match found {
+        Some(found) => fingerprint.hash(&found.own),
+        None => fingerprint.text("not in the manifest"),
     }
     fingerprint.finish()
 }
