@@ -32,6 +32,7 @@ pub(super) fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault
             "DELETE FROM data_commit WHERE asset = ?1",
             params![asset.as_str()],
         )?;
+        void_consumption(write, sighting)?;
     }
     for commit in &sighting.commits {
         add_commit(write, asset, commit)?;
@@ -45,6 +46,20 @@ pub(super) fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault
     if !sighting.commits.is_empty() {
         prune(write, asset)?;
     }
+    Ok(())
+}
+
+/// A log that was rolled back keeps its table's id and counts its versions again: what consumers
+/// recorded of them means nothing any more. Another id needs no voiding, it never compares equal.
+fn void_consumption(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault> {
+    let Some(head) = &sighting.observation.head else {
+        return Ok(());
+    };
+    write.change(
+        "UPDATE consumption SET table_id = NULL, version = NULL
+         WHERE upstream = ?1 AND table_id = ?2",
+        params![sighting.asset.as_str(), head.table_id.as_str()],
+    )?;
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 use assets::AssetKind;
 use assets::policy::CodeChanges;
-use assets::version::{TableId, TableVersion};
+use assets::version::{CodeVersion, TableId, TableVersion};
 
-use super::world::{World, at, code, key};
+use super::world::{World, at, key};
 use crate::plan::Reason;
 use crate::state::{Basis, ObservedState};
 
@@ -89,9 +89,13 @@ fn changed_code_rebuilds_a_table_and_only_marks_an_incremental_model() {
         let mut world = World::new()
             .source("raw.a")
             .asset("mart.b", kind, &["raw.a"]);
-        world = world.with("mart.b", |asset| asset.code_version = code("one"));
+        world = world.with("mart.b", |asset| {
+            asset.code_version = Some(CodeVersion::new("one"))
+        });
         world.built("mart.b", &[("raw.a", 0)], 0);
-        world = world.with("mart.b", |asset| asset.code_version = code("two"));
+        world = world.with("mart.b", |asset| {
+            asset.code_version = Some(CodeVersion::new("two"))
+        });
         assert_eq!(world.decisions(), expected, "{kind}");
         world = world.with("mart.b", |asset| asset.code_changes = CodeChanges::Ignore);
         assert_eq!(world.decisions(), Vec::<String>::new(), "{kind}");
@@ -117,11 +121,15 @@ fn a_view_with_other_code_is_built_before_what_reads_through_it() {
         .source("raw.a")
         .asset("stg.v", AssetKind::View, &["raw.a"])
         .table("mart.b", &["stg.v"])
-        .with("stg.v", |asset| asset.code_version = code("one"));
+        .with("stg.v", |asset| {
+            asset.code_version = Some(CodeVersion::new("one"))
+        });
     world.built("mart.b", &[("raw.a", 0)], 0);
     world.built("stg.v", &[], 0);
     world.observe("stg.v", ObservedState::Ok);
-    world = world.with("stg.v", |asset| asset.code_version = code("two"));
+    world = world.with("stg.v", |asset| {
+        asset.code_version = Some(CodeVersion::new("two"))
+    });
     world.later(1);
     world.commit("raw.a", 1);
     assert_eq!(

@@ -8,7 +8,7 @@ use assets::delta::{
 };
 use assets::policy::{Automation, Consistency, OnChange};
 use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
-use assets::version::{CodeVersion, Origin, PassNumber, TableId, TableVersion};
+use assets::version::{Origin, PassNumber, TableId, TableVersion};
 use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use lineage::AssetGraph;
@@ -253,24 +253,8 @@ impl World {
         AssetGraph::build(self.assets.clone()).unwrap()
     }
 
-    pub(crate) fn tasks(&self) -> Tasks {
-        let job = DatabricksJob {
-            job: JobReference::Id(1),
-            task_key: None,
-            parameters: BTreeMap::new(),
-        };
-        let task = Task {
-            action: TaskAction::DatabricksJob(job),
-            select_parameter: None,
-            max_concurrent_runs: None,
-            pool: None,
-            timeout: None,
-        };
-        Tasks::from([(TaskName::new("job"), task)])
-    }
-
     pub(crate) fn plan(&mut self) -> Plan {
-        let (graph, tasks) = (self.graph(), self.tasks());
+        let (graph, tasks) = (self.graph(), tasks());
         let plan = plan(&PlanInput {
             now: self.now,
             pass: PassNumber(self.pass),
@@ -306,8 +290,20 @@ impl World {
     }
 }
 
-pub(crate) fn code(text: &str) -> Option<CodeVersion> {
-    Some(CodeVersion::new(text))
+fn tasks() -> Tasks {
+    let job = DatabricksJob {
+        job: JobReference::Id(1),
+        task_key: None,
+        parameters: BTreeMap::new(),
+    };
+    let task = Task {
+        action: TaskAction::DatabricksJob(job),
+        select_parameter: None,
+        max_concurrent_runs: None,
+        pool: None,
+        timeout: None,
+    };
+    Tasks::from([(TaskName::new("job"), task)])
 }
 
 fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
