@@ -32,6 +32,8 @@ pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
 }
 
 /// Returns the number that grows whenever something here changes, but for passes.
+///
+/// It stands in the file and grows in the transaction of the change, whichever process makes it.
 pub(super) fn generation(connection: &Connection) -> Result<u64, Fault> {
     let sql = "SELECT value FROM meta WHERE key = 'generation'";
     first(connection, "meta", sql, (), |cells| cells.number())?

@@ -229,3 +229,20 @@ fn check(connection: &Connection, path: &Path, doubt: Doubt) -> Result<(), State
         problem: format!("its content is damaged ({})", answer.replace('\n', " ")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_change_is_read_without_shared_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("odd?name#100%.db");
+        drop(for_writing(&path).unwrap());
+        let connection = immutable(&path).unwrap();
+        let found = migrate::inspect(&connection, &path).unwrap();
+        assert_eq!(found, Found::Ours(migrate::newest()));
+        let beside = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(beside, 1, "neither log nor shared memory is made");
+    }
+}
