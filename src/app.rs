@@ -1,0 +1,248 @@
+//! Puts the parts together: a loaded project, its state file, and the adapters behind the ports.
+//!
+//! Only this file names both the adapters and the loop.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use assets::declaration::Connection;
+use assets::task::Tasks;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use lineage::{AssetGraph, AssetIndex};
+
+use crate::adapters::{LocalTables, WorkspaceCatalog, WorkspaceJobs};
+use crate::clock::{SystemClock, SystemRandom};
+use crate::config::Variables;
+use crate::databricks::{
+    ConfigFile, CredentialsError, DeclaredConnection, ResolvedConnection, Settings, Workspace,
+    config_file_path, resolve,
+};
+use crate::error::{CommandError, Exit};
+use crate::execute::Windows;
+use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError};
+use crate::project::Loaded;
+use crate::reconcile::{Scope, World};
+use crate::secret::Secret;
+use crate::store::{OpenMode, Store};
+
+/// A project that can be worked with.
+pub struct App {
+    /// The project's folder.
+    pub root: PathBuf,
+    /// The project's name.
+    pub project: String,
+    /// The environment in use.
+    pub environment: String,
+    /// What `{{ catalog }}` stands for in it.
+    pub catalog_name: Option<String>,
+    /// The assets.
+    pub graph: AssetGraph,
+    /// Their tasks.
+    pub tasks: Tasks,
+    /// What may run at once.
+    pub limits: assets::declaration::Limits,
+    /// Where the state file lies.
+    pub state_path: PathBuf,
+    /// The workspace, where one is declared and can be spoken to.
+    pub workspace: Option<Link>,
+    /// Why there is no workspace although one is declared.
+    pub workspace_problem: Option<CommandError>,
+    clock: Arc<dyn Clock>,
+    random: SystemRandom,
+    tables: LocalTables,
+}
+
+/// A workspace, and what the loop needs of it.
+pub struct Link {
+    /// The client.
+    pub client: Workspace,
+    /// Where each value of the connection came from, without values.
+    pub sources: Vec<(String, String)>,
+    jobs: WorkspaceJobs,
+    catalog: Option<WorkspaceCatalog>,
+}
+
+impl Link {
+    /// Returns its jobs.
+    pub fn jobs(&self) -> &dyn Jobs {
+        &self.jobs
+    }
+
+    /// Returns its catalog, if it may be asked.
+    pub fn catalog(&self) -> Option<&dyn Catalog> {
+        self.catalog.as_ref().map(|catalog| -> &dyn Catalog { catalog })
+    }
+}
+
+/// A clock that stands still, for `--at`.
+struct StoppedClock {
+    at: DateTime<Utc>,
+    system: SystemClock,
+}
+
+#[async_trait]
+impl Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.at
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        self.system.monotonic()
+    }
+
+    async fn sleep(&self, duration: std::time::Duration) {
+        self.system.sleep(duration).await;
+    }
+}
+
+impl App {
+    /// Puts a project without errors together. Nothing is opened and nobody is called yet.
+    ///
+    /// `at` stops the clock at an instant.
+    pub fn new(
+        loaded: Loaded,
+        variables: &Variables,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<Self, CommandError> {
+        let Some(graph) = loaded.graph else {
+            return Err(CommandError::bug("a project with errors was not refused"));
+        };
+        let system = SystemClock::start();
+        let clock: Arc<dyn Clock> = match at {
+            Some(at) => Arc::new(StoppedClock { at, system }),
+            None => Arc::new(system),
+        };
+        let random = SystemRandom;
+        let first = u32::try_from(random.bits() & 0xffff).unwrap_or_default();
+        let linked = loaded.environment.databricks.as_ref().map(|declared| link(declared, variables));
+        let (workspace, workspace_problem) = match linked {
+            None => (None, None),
+            Some(Ok(link)) => (Some(link), None),
+            Some(Err(problem)) => (None, Some(problem)),
+        };
+        Ok(Self {
+            tables: LocalTables::new(loaded.root.clone(), first),
+            root: loaded.root,
+            project: loaded.project.name,
+            environment: loaded.environment_name,
+            catalog_name: loaded.environment.catalog,
+            graph,
+            tasks: loaded.tasks,
+            limits: loaded.project.limits,
+            state_path: loaded.state_path,
+            workspace,
+            workspace_problem,
+            clock,
+            random,
+        })
+    }
+
+    /// Returns the clock in use.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// Returns 128 random bits.
+    pub fn random_bits(&self) -> u128 {
+        self.random.bits()
+    }
+
+    /// Returns the world as ports, over a state.
+    pub fn world<'a>(&'a self, state: &'a dyn State) -> World<'a> {
+        World {
+            tables: &self.tables,
+            catalog: self.workspace.as_ref().and_then(Link::catalog),
+            jobs: self.workspace.as_ref().map(Link::jobs),
+            state,
+            clock: self.clock.as_ref(),
+            random: &self.random,
+        }
+    }
+
+    /// Returns what is reconciled, restricted to a selection where there is one.
+    pub fn scope<'a>(&'a self, selected: Option<&'a BTreeSet<AssetIndex>>) -> Scope<'a> {
+        Scope {
+            project: &self.project,
+            environment: &self.environment,
+            catalog: self.catalog_name.as_deref(),
+            graph: &self.graph,
+            tasks: &self.tasks,
+            limits: &self.limits,
+            selected,
+            windows: Windows::default(),
+        }
+    }
+
+    /// Opens the state file for writing; makes it where it is missing.
+    pub fn open_state(&self) -> Result<Store, StateError> {
+        Store::open(&self.state_path, OpenMode::ReadWrite)
+    }
+
+    /// Returns a private copy of the state, on which everything can be tried without a trace.
+    pub fn copy_state(&self) -> Result<Store, StateError> {
+        Store::open_in_memory_copy(&self.state_path)
+    }
+
+    /// Returns the workspace, or why there is none.
+    pub fn require_workspace(&self) -> Result<&Link, CommandError> {
+        match (&self.workspace, &self.workspace_problem) {
+            (Some(link), _) => Ok(link),
+            (None, Some(problem)) => Err(problem.clone()),
+            (None, None) => Err(CommandError::new(
+                "C013",
+                Exit::Usage,
+                format!("environment `{}` declares no workspace", self.environment),
+            )
+            .hint("add `databricks: { profile: … }` or `host:` to it in headwater.yml")),
+        }
+    }
+
+    /// Returns a name for this process as a holder of the lease: host, process, chance.
+    pub fn holder(&self) -> String {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let chance = self.random.bits() & 0xffff_ffff;
+        format!("{host}/{}/{chance:08x}", std::process::id())
+    }
+}
+
+fn link(declared: &Connection, variables: &Variables) -> Result<Link, CommandError> {
+    let connection = connection(declared, variables)?;
+    let sources = connection
+        .sources
+        .iter()
+        .map(|(attribute, source)| ((*attribute).to_owned(), source.clone()))
+        .collect();
+    // The offset to the service's clock is against the true clock, whatever `--at` says.
+    let system = SystemClock::start();
+    let client = Workspace::new(connection, Settings::default(), Arc::new(move || system.now()))
+        .map_err(|error| {
+            CommandError::from_chain(error.code(), Exit::Usage, &error).hint(error.hint())
+        })?;
+    let clock: Arc<dyn Clock> = Arc::new(system);
+    let catalog = declared
+        .catalog_lookup
+        .unwrap_or(true)
+        .then(|| WorkspaceCatalog::new(client.clone(), Arc::clone(&clock)));
+    Ok(Link { jobs: WorkspaceJobs::new(client.clone(), clock), catalog, client, sources })
+}
+
+fn connection(
+    declared: &Connection,
+    variables: &Variables,
+) -> Result<ResolvedConnection, CommandError> {
+    let environment = variables.all();
+    let file = config_file_path(environment).map(|path| ConfigFile {
+        text: std::fs::read_to_string(&path).ok().map(Secret::new),
+        path: path.display().to_string(),
+    });
+    let declared =
+        DeclaredConnection { profile: declared.profile.clone(), host: declared.host.clone() };
+    resolve(&declared, environment, file.as_ref()).map_err(|error| credentials(&error))
+}
+
+/// Credentials that are missing or refused are exit 4, whatever is missing about them.
+fn credentials(error: &CredentialsError) -> CommandError {
+    CommandError::from_chain(error.code(), Exit::Unauthorized, error).hint(error.hint())
+}

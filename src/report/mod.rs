@@ -1,0 +1,52 @@
+//! What commands say, as JSON documents: the stable words of `-o json`.
+//!
+//! Each function turns values of the loop into one document of a kind. Nothing here prints,
+//! and nothing decides. Fields are only ever added. Instants are RFC 3339 in UTC, durations are in
+//! seconds, unknown is `null` with a reason beside it.
+
+mod explanation;
+mod observations;
+mod pass;
+mod plan;
+mod runs;
+mod status;
+
+use assets::TableVersion;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+
+pub use explanation::{Explained, explanation};
+pub use observations::observations;
+pub use pass::pass_document;
+pub use plan::plan_document;
+pub use runs::{run_document, run_list};
+pub use status::{Situation, health_document, status_document};
+
+/// The version of every document.
+pub const API_VERSION: &str = "headwater/v1";
+
+/// Makes a document of a kind.
+fn document(kind: &str, fields: Value) -> Value {
+    let mut whole = Map::new();
+    whole.insert("apiVersion".to_owned(), json!(API_VERSION));
+    whole.insert("kind".to_owned(), json!(kind));
+    if let Value::Object(fields) = fields {
+        whole.extend(fields);
+    }
+    Value::Object(whole)
+}
+
+/// Writes an instant as RFC 3339 in UTC, with milliseconds where it has any.
+pub fn instant(at: DateTime<Utc>) -> String {
+    let has_millis = at.timestamp_subsec_millis() > 0;
+    let precision = if has_millis { SecondsFormat::Millis } else { SecondsFormat::Secs };
+    at.to_rfc3339_opts(precision, true)
+}
+
+fn optional_instant(at: Option<DateTime<Utc>>) -> Value {
+    at.map_or(Value::Null, |at| json!(instant(at)))
+}
+
+fn version_number(version: Option<&TableVersion>) -> Value {
+    version.map_or(Value::Null, |version| json!(version.version))
+}

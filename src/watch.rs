@@ -1,0 +1,136 @@
+//! Waking up early: file notifications for Delta logs and project files.
+//!
+//! A notification says only that a look may be worth it; what changed is found by the pass itself.
+//! Missing one costs latency, never correctness: the loop looks now and then anyway.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use notify::event::{EventKind, ModifyKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+
+/// Why files cannot be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The system's notifications are not available.
+    #[error("file notifications are not available")]
+    Unavailable(#[source] notify::Error),
+}
+
+/// What woke the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// A Delta log changed.
+    ByTables,
+    /// A file of the project changed.
+    ByProject,
+}
+
+/// Watches files until it is dropped.
+pub struct Watcher {
+    inner: RecommendedWatcher,
+    tables: BTreeSet<PathBuf>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    project_files: std::sync::Mutex<BTreeSet<PathBuf>>,
+    project_changed: AtomicBool,
+    wake: Notify,
+}
+
+impl Watcher {
+    /// Starts to watch, nothing yet.
+    pub fn start() -> Result<Self, WatchError> {
+        let shared = Arc::new(Shared::default());
+        let notified = Arc::clone(&shared);
+        let inner = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            notified.take(event);
+        })
+        .map_err(WatchError::Unavailable)?;
+        Ok(Self { inner, tables: BTreeSet::new(), shared })
+    }
+
+    /// Watches the logs of these tables, beside those that are watched already. A table that does
+    /// not exist yet is found by the pass that sees it.
+    pub fn watch_tables(&mut self, tables: impl IntoIterator<Item = PathBuf>) {
+        for table in tables {
+            let log = table.join("_delta_log");
+            if self.tables.contains(&log) || !log.is_dir() {
+                continue;
+            }
+            match self.inner.watch(&log, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.tables.insert(log);
+                }
+                Err(error) => tracing::debug!(path = %log.display(), error = %error, "not watched"),
+            }
+        }
+    }
+
+    /// Watches the files of the project, through their folders: editors replace files.
+    pub fn watch_project(&mut self, files: &[PathBuf]) {
+        let files: BTreeSet<PathBuf> = files.iter().cloned().collect();
+        let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        for folder in folders {
+            if let Err(error) = self.inner.watch(folder, RecursiveMode::NonRecursive) {
+                tracing::debug!(path = %folder.display(), error = %error, "not watched");
+            }
+        }
+        let mut known =
+            self.shared.project_files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *known = files;
+    }
+
+    /// Returns once something changed since the last call.
+    pub async fn woken(&self) -> Woken {
+        self.shared.wake.notified().await;
+        if self.shared.project_changed.swap(false, Ordering::AcqRel) {
+            Woken::ByProject
+        } else {
+            Woken::ByTables
+        }
+    }
+}
+
+impl Shared {
+    fn take(&self, event: notify::Result<notify::Event>) {
+        let Ok(event) = event else {
+            // Events were lost: look everywhere.
+            self.project_changed.store(true, Ordering::Release);
+            self.wake.notify_one();
+            return;
+        };
+        // Our own reading makes access events: they must not wake us again.
+        let is_change = match event.kind {
+            EventKind::Create(_) | EventKind::Remove(_) | EventKind::Any | EventKind::Other => true,
+            EventKind::Modify(ModifyKind::Metadata(_)) | EventKind::Access(_) => false,
+            EventKind::Modify(_) => true,
+        };
+        if !is_change {
+            return;
+        }
+        let files = self.project_files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_project = event.paths.iter().any(|path| {
+            files.contains(path) || files.iter().any(|file| path.parent() == Some(file.as_path()))
+        });
+        let is_log = event.paths.iter().any(|path| is_commit(path));
+        if is_project {
+            self.project_changed.store(true, Ordering::Release);
+        }
+        if is_project || is_log {
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// A commit file in a log; temporary files and checkpoints say nothing new.
+fn is_commit(path: &Path) -> bool {
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    let in_log = path.parent().and_then(Path::file_name).is_some_and(|name| name == "_delta_log");
+    is_json && in_log
+}
