@@ -15,6 +15,7 @@ pub mod dbt;
 pub mod declaration;
 pub mod delta;
 pub mod diagnostic;
+pub mod duration;
 pub mod key;
 pub mod policy;
 pub mod relation;

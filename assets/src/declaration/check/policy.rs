@@ -1,0 +1,213 @@
+//! Policies: bounds with their warnings, and promises that this version cannot keep.
+
+use chrono::TimeDelta;
+
+use crate::declaration::at::{At, Short};
+use crate::declaration::file::{
+    AutomationEntry, BoundEntry, ConsistencyEntry, DurationText, FreshnessEntry,
+    OutsideWritesEntry, RetryEntry,
+};
+use crate::declaration::problem::Problem;
+use crate::policy::{Automation, Bound, Consistency, Freshness, OnChange, OutsideWrites, Retry};
+
+use super::Checks;
+
+/// The most attempts that may be asked for: with doubling waits more would outlast any deadline.
+const MAX_ATTEMPTS: u32 = 20;
+
+/// Only what this version cannot honour: an asset that is built by other rules than asked for
+/// would be worse than one that is refused.
+const ONLY_ON_CHANGE: &str = "write `on_change` or `manual`";
+
+impl Checks<'_, '_> {
+    pub(super) fn freshness(&mut self, entry: Option<&At<FreshnessEntry>>) -> Option<Freshness> {
+        let entry = &entry?.value;
+        self.not_acted_on(
+            entry.deadlines.as_ref(),
+            "deadlines",
+            "no deadline is checked",
+        );
+        self.not_acted_on(
+            entry.max_event_lag.as_ref(),
+            "max_event_lag",
+            "event time is not watched",
+        );
+        let mut max_lag = self.bound(entry.max_lag.as_ref());
+        let mut max_age = self.bound(entry.max_age.as_ref());
+        // Looked at for what is wrong in it alone.
+        self.bound(entry.max_event_lag.as_ref());
+        if let Some(warn) = &entry.warn {
+            let bound = match (&entry.max_lag, &entry.max_age) {
+                (Some(_), _) => max_lag.as_mut(),
+                (None, Some(_)) => max_age.as_mut(),
+                (None, None) => {
+                    let message = "`warn` has no bound to warn of".to_owned();
+                    let help = "add `max_lag` or `max_age`";
+                    self.error(Problem::Value, warn.node, message, help);
+                    None
+                }
+            };
+            self.warn_of(warn, bound);
+        }
+        Some(Freshness { max_lag, max_age })
+    }
+
+    fn bound(&mut self, entry: Option<&At<Short<DurationText, BoundEntry>>>) -> Option<Bound> {
+        let entry = entry?;
+        let (limit, warn) = match &entry.value {
+            Short::Short(text) => (self.positive_of(text, entry.node), None),
+            Short::Long(long) => {
+                let limit = self.required(long.limit.as_ref(), entry.node, "limit");
+                (self.positive(limit), long.warn.as_ref())
+            }
+        };
+        let mut bound = limit.map(|limit| Bound { limit, warn: None });
+        if let Some(warn) = warn {
+            self.warn_of(warn, bound.as_mut());
+        }
+        bound
+    }
+
+    fn warn_of(&mut self, entry: &At<DurationText>, bound: Option<&mut Bound>) {
+        let warn = self.positive(Some(entry));
+        let (Some(warn), Some(bound)) = (warn, bound) else {
+            return;
+        };
+        if bound.warn.is_some() {
+            let message = "`warn` is given twice for one bound".to_owned();
+            self.error(Problem::Value, entry.node, message, "keep one of them");
+        } else if warn > bound.limit {
+            let message = "`warn` comes later than the limit it warns of".to_owned();
+            let help = "a warning is at most as long as its limit";
+            self.error(Problem::Value, entry.node, message, help);
+        } else {
+            bound.warn = Some(warn);
+        }
+    }
+
+    pub(super) fn automation(&mut self, entry: Option<&At<AutomationEntry>>) -> Option<Automation> {
+        let At { node, value } = entry?;
+        let refused = match value {
+            AutomationEntry::Manual => return Some(Automation::Manual),
+            AutomationEntry::OnChange(None) => {
+                return Some(Automation::OnChange(OnChange::default()));
+            }
+            AutomationEntry::OnChange(Some(entry)) => {
+                let window = entry.window.as_ref().map(|entry| ("window", entry.node));
+                let partitions = entry.max_partitions_per_run.as_ref();
+                let partitions = partitions.map(|entry| ("max_partitions_per_run", entry.node));
+                for (key, node) in window.into_iter().chain(partitions) {
+                    let message = format!("`{key}` cannot be kept by this version");
+                    self.error(Problem::Unsupported, node, message, "leave the key out");
+                }
+                let settle = self.duration(entry.settle.as_ref());
+                let settle_at_most = self.duration(entry.settle_at_most.as_ref());
+                self.settle_order(settle, settle_at_most, entry.settle_at_most.as_ref());
+                return Some(Automation::OnChange(OnChange {
+                    settle,
+                    settle_at_most,
+                    every: self.duration(entry.every.as_ref()),
+                    tolerance: self.duration(entry.tolerance.as_ref()),
+                    updates_on: entry.updates_on.unwrap_or_default(),
+                }));
+            }
+            AutomationEntry::When(_) => "when",
+            AutomationEntry::OnSchedule(_) => "on_schedule",
+            AutomationEntry::BeforeDeadline(_) => "before_deadline",
+        };
+        let message = format!("`automation: {refused}` cannot be kept by this version");
+        self.error(Problem::Unsupported, *node, message, ONLY_ON_CHANGE);
+        None
+    }
+
+    fn settle_order(
+        &mut self,
+        settle: Option<TimeDelta>,
+        at_most: Option<TimeDelta>,
+        entry: Option<&At<DurationText>>,
+    ) {
+        let (Some(at_most), Some(entry)) = (at_most, entry) else {
+            return;
+        };
+        if settle.is_some_and(|settle| settle > at_most) {
+            let message = "`settle_at_most` is shorter than `settle`".to_owned();
+            self.error(
+                Problem::Value,
+                entry.node,
+                message,
+                "make it at least as long",
+            );
+        }
+    }
+
+    pub(super) fn consistency(
+        &mut self,
+        entry: Option<&At<ConsistencyEntry>>,
+    ) -> Option<Consistency> {
+        let At { node, value } = entry?;
+        match value {
+            ConsistencyEntry::Latest => Some(Consistency::Latest),
+            ConsistencyEntry::Settled(settings) => {
+                let after = settings
+                    .as_ref()
+                    .and_then(|entry| entry.proceed_after.as_ref());
+                Some(Consistency::Settled {
+                    proceed_after: self.duration(after),
+                })
+            }
+            ConsistencyEntry::Snapshot => {
+                let message = "`consistency: snapshot` cannot be kept by this version".to_owned();
+                let help = "write `settled`, which waits for upstreams but does not pin versions";
+                self.error(Problem::Unsupported, *node, message, help);
+                None
+            }
+        }
+    }
+
+    pub(super) fn retry(&mut self, entry: Option<&At<RetryEntry>>) -> Option<Retry> {
+        let entry = &entry?.value;
+        let default = Retry::default();
+        if let Some(attempts) = &entry.attempts
+            && !(1..=MAX_ATTEMPTS).contains(&attempts.value)
+        {
+            let message = format!("`attempts` has to be from 1 to {MAX_ATTEMPTS}");
+            let help = "the first attempt counts: 1 means no retry";
+            self.error(Problem::Value, attempts.node, message, help);
+        }
+        let backoff = self.duration(entry.backoff.as_ref());
+        let max_backoff = self.duration(entry.max_backoff.as_ref());
+        if let (Some(backoff), Some(max), Some(at)) = (backoff, max_backoff, &entry.max_backoff)
+            && backoff > max
+        {
+            let message = "`max_backoff` is shorter than `backoff`".to_owned();
+            self.error(Problem::Value, at.node, message, "make it at least as long");
+        }
+        let backoff = backoff.unwrap_or(default.backoff);
+        let attempts = entry
+            .attempts
+            .as_ref()
+            .map_or(default.attempts, |at| at.value);
+        Some(Retry {
+            attempts: attempts.clamp(1, MAX_ATTEMPTS),
+            backoff,
+            // A long first wait alone must not be cut by a default that nobody wrote.
+            max_backoff: max_backoff.unwrap_or(default.max_backoff).max(backoff),
+        })
+    }
+
+    pub(super) fn outside_writes(
+        &mut self,
+        entry: Option<&At<OutsideWritesEntry>>,
+    ) -> Option<OutsideWrites> {
+        match &entry?.value {
+            OutsideWritesEntry::Ignore => Some(OutsideWrites::Ignore),
+            OutsideWritesEntry::Assume(settings) => {
+                let margin = settings.as_ref().and_then(|entry| entry.margin.as_ref());
+                Some(match self.duration(margin) {
+                    Some(margin) => OutsideWrites::Assume { margin },
+                    None => OutsideWrites::default(),
+                })
+            }
+        }
+    }
+}

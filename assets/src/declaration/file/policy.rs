@@ -1,0 +1,139 @@
+//! Freshness, automation, consistency, retries and outside writes as they are spelled.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::declaration::at::{Anything, At, Short};
+use crate::declaration::schema::allow_bare_words;
+use crate::policy::UpdatesOn;
+
+use super::text::DurationText;
+
+/// What is promised about freshness; a bound that is absent promises nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with `max_lag` or `max_age`"
+)]
+pub(in crate::declaration) struct FreshnessEntry {
+    /// How old the oldest change may be that the asset does not show yet.
+    pub(in crate::declaration) max_lag: Option<At<Short<DurationText, BoundEntry>>>,
+    /// How long ago its data may have changed last. Right for sources.
+    pub(in crate::declaration) max_age: Option<At<Short<DurationText, BoundEntry>>>,
+    /// How far event time may be behind.
+    pub(in crate::declaration) max_event_lag: Option<At<Short<DurationText, BoundEntry>>>,
+    /// When to warn: of `max_lag` where that is given, else of `max_age`.
+    pub(in crate::declaration) warn: Option<At<DurationText>>,
+    /// Instants at which older changes have to be in.
+    pub(in crate::declaration) deadlines: Option<At<Anything>>,
+}
+
+/// A bound with its warning.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `limit` and `warn`")]
+pub(in crate::declaration) struct BoundEntry {
+    /// Beyond this the asset is overdue.
+    #[schemars(required)]
+    pub(in crate::declaration) limit: Option<At<DurationText>>,
+    /// Beyond this there is a warning.
+    pub(in crate::declaration) warn: Option<At<DurationText>>,
+}
+
+/// When an asset is built without anybody asking.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(transform = allow_bare_words)]
+pub(in crate::declaration) enum AutomationEntry {
+    /// Only when a person asks.
+    Manual,
+    /// When an upstream has data that the asset has not incorporated.
+    OnChange(Option<OnChangeEntry>),
+    /// By a tree of conditions. Refused by this version.
+    When(Anything),
+    /// At the instants of a schedule. Refused by this version.
+    OnSchedule(Anything),
+    /// As late as its deadlines allow. Refused by this version.
+    BeforeDeadline(
+        #[expect(
+            dead_code,
+            reason = "its shape is read, so that the refusal is the only message"
+        )]
+        Option<Anything>,
+    ),
+}
+
+/// What tempers building on change.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with `settle`, `every` or the like"
+)]
+pub(in crate::declaration) struct OnChangeEntry {
+    /// Wait until the upstreams have been quiet this long.
+    pub(in crate::declaration) settle: Option<At<DurationText>>,
+    /// Never let `settle` wait longer than this.
+    pub(in crate::declaration) settle_at_most: Option<At<DurationText>>,
+    /// At most one run in this time since the last success.
+    pub(in crate::declaration) every: Option<At<DurationText>>,
+    /// Do not build while the lag is below this.
+    pub(in crate::declaration) tolerance: Option<At<DurationText>>,
+    /// Whether one changed upstream is enough, or all have to change.
+    pub(in crate::declaration) updates_on: Option<UpdatesOn>,
+    /// Hours in which it may be built. Refused by this version.
+    pub(in crate::declaration) window: Option<At<Anything>>,
+    /// Most partitions in one run. Refused by this version.
+    pub(in crate::declaration) max_partitions_per_run: Option<At<u32>>,
+}
+
+/// What an asset may be built from when an upstream is behind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(transform = allow_bare_words)]
+pub(in crate::declaration) enum ConsistencyEntry {
+    /// Whatever there is.
+    Latest,
+    /// Upstreams that have caught up with what had been seen.
+    Settled(Option<SettledEntry>),
+    /// Upstreams that agree on every root. Refused by this version.
+    Snapshot,
+}
+
+/// How long to wait for upstreams.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `proceed_after`")]
+pub(in crate::declaration) struct SettledEntry {
+    /// After waiting this long, go on as `latest`.
+    pub(in crate::declaration) proceed_after: Option<At<DurationText>>,
+}
+
+/// How failed runs are tried again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `attempts`")]
+pub(in crate::declaration) struct RetryEntry {
+    /// Attempts in all, the first one included; 3 where absent.
+    #[schemars(range(min = 1, max = 20))]
+    pub(in crate::declaration) attempts: Option<At<u32>>,
+    /// The wait before the second attempt; it doubles each time. 30s where absent.
+    pub(in crate::declaration) backoff: Option<At<DurationText>>,
+    /// The longest wait between attempts; 10m where absent.
+    pub(in crate::declaration) max_backoff: Option<At<DurationText>>,
+}
+
+/// What writes mean that Headwater did not trigger.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(transform = allow_bare_words)]
+pub(in crate::declaration) enum OutsideWritesEntry {
+    /// They consumed nothing that counts.
+    Ignore,
+    /// What they consumed is taken from the commit, or assumed by its time.
+    Assume(Option<AssumeEntry>),
+}
+
+/// How outside writes are judged.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `margin`")]
+pub(in crate::declaration) struct AssumeEntry {
+    /// How long a run usually takes; 30m where absent.
+    pub(in crate::declaration) margin: Option<At<DurationText>>,
+}
