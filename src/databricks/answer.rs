@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::databricks::error::{Answer, ApiError, Call};
@@ -274,6 +275,15 @@ pub(super) fn read_json<T: DeserializeOwned>(call: &Call, raw: &RawAnswer) -> Re
         );
         raw.unreadable(call, why)
     })
+}
+
+/// Reads a field whose `null` means the same as its absence.
+pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Reads `Retry-After`: seconds, or a date compared with the answer's own `Date`, else `now`.

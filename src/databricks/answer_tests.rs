@@ -1,5 +1,7 @@
 //! What statuses and bodies mean, case by case.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn raw(status: u16, content_type: &str, body: &str) -> RawAnswer {
@@ -170,5 +172,19 @@ fn html_on_a_good_status_is_no_answer() {
     ] {
         let error = check_status(&call, answer, &[]).unwrap_err();
         assert!(matches!(error, ApiError::Transient { .. }), "{error:?}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_body_breaks_us_or_becomes_a_success(status in 100_u16..600, body: Vec<u8>, html: bool) {
+        let call = error(500, "").call().clone();
+        let content_type = if html { "text/html" } else { "application/json" };
+        let answer = RawAnswer { body, ..raw(status, content_type, "") };
+        let checked = check_status(&call, answer, &[]);
+        proptest::prop_assert!(checked.is_err() || (200..300).contains(&status));
+        if let Ok(answer) = checked {
+            drop(read_json::<BTreeMap<String, i64>>(&call, &answer));
+        }
     }
 }

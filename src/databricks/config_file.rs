@@ -175,4 +175,11 @@ empty =
             assert_eq!(error, ConfigFileError::Syntax { line }, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_breaks_us(text in "[\\[\\]a=: ;#\\n\\t\\r\\\\\"']{0,60}", wanted in proptest::option::of("[a]")) {
+            drop(pick_profile(&text, wanted.as_deref()));
+        }
+    }
 }

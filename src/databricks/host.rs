@@ -167,4 +167,15 @@ mod tests {
             assert!(!host.owns(&Url::parse(other).unwrap()), "{other}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_accepted_is_safe_and_reads_back(text in "(https?://)?[a-z0-9.:@/\\[\\]%?#-]{1,30}") {
+            if let Ok(host) = Host::parse(&text) {
+                proptest::prop_assert!(host.is_https() || host.is_loopback());
+                proptest::prop_assert!(!host.to_string().contains('@'));
+                proptest::prop_assert_eq!(Host::parse(&host.to_string()), Ok(host));
+            }
+        }
+    }
 }

@@ -229,7 +229,9 @@ impl Transport {
         if let Some(server_now) = server_now {
             seen.offset = Some(server_now.signed_duration_since(now));
         }
-        if let Some(id) = header(headers, "x-databricks-org-id").filter(|id| !id.is_empty()) {
+        // It is stored and shown: a proxy that sends an essay there is not believed.
+        let is_id = |id: &&str| (1..=64).contains(&id.len());
+        if let Some(id) = header(headers, "x-databricks-org-id").filter(is_id) {
             seen.workspace_id = Some(id.to_owned());
         }
     }

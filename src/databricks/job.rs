@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assets::task::JobReference;
 use serde::Deserialize;
 
+use crate::databricks::answer::null_as_default;
 use crate::databricks::error::ApiError;
 use crate::databricks::ids::JobId;
 use crate::databricks::jobs::Pages;
@@ -195,7 +196,7 @@ impl Workspace {
 
 #[derive(Deserialize)]
 struct JobPage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     jobs: Vec<WireJob>,
     #[serde(default)]
     next_page_token: Option<String>,
@@ -206,7 +207,7 @@ struct WireJob {
     job_id: JobId,
     #[serde(default)]
     run_as_user_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     settings: WireSettings,
     #[serde(default)]
     next_page_token: Option<String>,
@@ -215,12 +216,16 @@ struct WireJob {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct WireSettings {
+    #[serde(deserialize_with = "null_as_default")]
     name: String,
+    #[serde(deserialize_with = "null_as_default")]
     parameters: Vec<WireParameter>,
+    #[serde(deserialize_with = "null_as_default")]
     tasks: Vec<WireTask>,
     max_concurrent_runs: Option<u32>,
     schedule: Option<WireTrigger>,
     trigger: Option<WireTrigger>,
+    #[serde(deserialize_with = "null_as_default")]
     triggers: Vec<WireTrigger>,
     continuous: Option<WireTrigger>,
 }

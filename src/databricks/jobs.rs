@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::databricks::answer::null_as_default;
 use crate::databricks::error::{Answer, ApiError};
 use crate::databricks::ids::{JobId, RunId};
 use crate::databricks::run_status::{RunStatus, WireRun};
@@ -250,7 +251,7 @@ struct RunStarted {
 
 #[derive(Deserialize)]
 struct RunPage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     runs: Vec<WireRun>,
     #[serde(default)]
     next_page_token: Option<String>,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use crate::databricks::answer::null_as_default;
 use crate::databricks::ids::{JobId, RunId};
 use crate::databricks::run_state::{RunState, WireState, run_state};
 
@@ -68,9 +69,9 @@ pub(super) struct WireRun {
     run_page_url: Option<String>,
     #[serde(default)]
     creator_user_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     job_parameters: Vec<WireParameter>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(super) tasks: Vec<WireTask>,
     #[serde(default)]
     pub(super) next_page_token: Option<String>,
@@ -91,7 +92,7 @@ pub(super) struct WireTask {
     task_key: String,
     #[serde(default)]
     run_id: Option<RunId>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     attempt_number: u32,
     #[serde(flatten)]
     state: WireState,

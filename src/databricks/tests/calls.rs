@@ -306,3 +306,29 @@ async fn headers_tell_the_workspace_and_the_clocks_difference() {
     assert_eq!(workspace.server_offset(), Some(TimeDelta::seconds(3)));
     assert_eq!(workspace.clone().workspace_id().as_deref(), Some("42"));
 }
+
+#[tokio::test]
+async fn nulls_and_absent_fields_are_empty_ones() {
+    let run_page = r#"{"runs": null, "next_page_token": null}"#;
+    let one = r#"{"run_id": 7, "job_id": null, "job_parameters": null, "tasks": null, "start_time": null}"#;
+    let job = r#"{"job_id": 1, "settings": {"name": null, "parameters": null, "tasks": null, "schedule": null}}"#;
+    let server = Server::start(&[
+        ("/api/2.2/jobs/runs/list", &[json(200, run_page)]),
+        ("/api/2.2/jobs/runs/get", &[json(200, one)]),
+        (
+            "/api/2.2/jobs/get",
+            &[json(200, job), json(200, r#"{"job_id": 1}"#)],
+        ),
+    ])
+    .await;
+    let workspace = plain(&server);
+    assert_eq!(
+        workspace.list_runs(&RunFilter::default()).await.unwrap(),
+        []
+    );
+    assert!(!workspace.get_run(run(7)).await.unwrap().state.is_over());
+    let job_id = JobId::new(1).unwrap();
+    let job = workspace.get_job(job_id).await.unwrap();
+    assert!(!job.is_under_double_control());
+    assert_eq!(workspace.get_job(job_id).await.unwrap(), job);
+}
