@@ -13,3 +13,4 @@ pub mod ports;
 pub mod reconcile;
 pub mod secret;
 pub mod state;
+pub mod store;

@@ -1,0 +1,204 @@
+//! Intents as rows, and how a new one is written.
+//!
+//! What is fixed for good stands in `intent`, what belongs to an attempt in `run`, and what is built
+//! in `intent_asset`, whose index keeps a second open intent for an asset out.
+
+use assets::AssetKey;
+use assets::task::TaskName;
+use assets::version::Origin;
+use rusqlite::{Connection, params};
+use serde_json::json;
+
+use super::cells::{Cells, maybe_micros, micros, signed, to_json};
+use super::fault::Fault;
+use super::query::{Write, first, list};
+use super::{audit, build, lease};
+use crate::ports::StateError;
+use crate::state::{Intent, IntentId, IntentState, Lease, RetryRule, RunId};
+
+/// The columns of an intent `i` and its current attempt `c`, in the order of [`row`].
+pub(super) const COLUMNS: &str = "i.id, i.state, i.attempt, i.pass, i.task, i.job, i.task_key, i.pool, i.parameters, i.inputs, \
+     i.code_versions, i.origin_at, i.origin_seen, i.degraded_by, i.reason, i.retry_attempts, \
+     i.retry_backoff_seconds, i.retry_max_seconds, i.timeout_seconds, i.created_at, \
+     c.token, c.not_before, c.first_sent_at, c.last_sent_at, c.run_id, c.url, \
+     c.cancel_requested_at";
+
+/// The tables that [`COLUMNS`] are taken from.
+pub(super) const TABLES: &str = "intent i JOIN run c ON c.intent = i.id AND c.attempt = i.attempt";
+
+/// The states of an intent that is not settled, as the index `intent_open` has them.
+const OPEN: &str = "i.state IN ('pending', 'sending', 'uncertain', 'running')";
+
+/// Returns every intent that is not settled.
+pub(super) fn open(connection: &Connection) -> Result<Vec<Intent>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE {OPEN} ORDER BY i.id");
+    let intents = list(connection, "intent", &sql, (), row)?;
+    intents
+        .into_iter()
+        .map(|intent| with_assets(connection, intent))
+        .collect()
+}
+
+/// Returns one intent.
+pub(super) fn one(connection: &Connection, id: &IntentId) -> Result<Option<Intent>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM {TABLES} WHERE i.id = ?1");
+    let found = first(connection, "intent", &sql, params![id.0], row)?;
+    found
+        .map(|intent| with_assets(connection, intent))
+        .transpose()
+}
+
+/// Reads [`COLUMNS`], without the assets.
+pub(super) fn row(cells: &mut Cells<'_>) -> Result<Intent, Fault> {
+    Ok(Intent {
+        id: IntentId(cells.take()?),
+        state: cells.state()?,
+        attempt: cells.small()?,
+        pass: cells.pass()?,
+        task: TaskName::new(cells.text()?),
+        job: cells.json()?,
+        task_key: cells.take()?,
+        pool: cells.take()?,
+        assets: Vec::new(),
+        parameters: cells.json()?,
+        inputs: cells.json()?,
+        code_versions: cells.json()?,
+        origin: origin(cells)?,
+        degraded_by: cells.json()?,
+        reason: cells.take()?,
+        retry: RetryRule {
+            attempts: cells.small()?,
+            backoff_seconds: cells.take()?,
+            max_backoff_seconds: cells.take()?,
+        },
+        timeout_seconds: cells.take()?,
+        created_at: cells.instant()?,
+        token: cells.take()?,
+        not_before: cells.maybe_instant()?,
+        first_sent_at: cells.maybe_instant()?,
+        last_sent_at: cells.maybe_instant()?,
+        run_id: cells.take::<Option<i64>>()?.map(RunId),
+        url: cells.take()?,
+        cancel_requested_at: cells.maybe_instant()?,
+    })
+}
+
+fn origin(cells: &mut Cells<'_>) -> Result<Option<Origin>, Fault> {
+    let Some(at) = cells.maybe_instant()? else {
+        cells.skip();
+        return Ok(None);
+    };
+    let seen = cells.pass()?;
+    Ok(Some(Origin { at, seen }))
+}
+
+/// Fills in what an intent builds.
+pub(super) fn with_assets(connection: &Connection, mut intent: Intent) -> Result<Intent, Fault> {
+    let sql = "SELECT asset FROM intent_asset WHERE intent = ?1 ORDER BY asset";
+    intent.assets = list(
+        connection,
+        "intent_asset",
+        sql,
+        params![intent.id.0],
+        |cells| cells.key(),
+    )?;
+    Ok(intent)
+}
+
+/// Writes a new intent.
+pub(super) fn intend(write: &Write<'_>, lease: &Lease, intent: &Intent) -> Result<(), Fault> {
+    let lease = lease::check(&write.tx, lease)?;
+    for asset in &intent.assets {
+        refuse_second(write, asset)?;
+    }
+    insert(write, lease.epoch, intent)?;
+    for asset in &intent.assets {
+        write.change(
+            "INSERT INTO intent_asset (intent, asset) VALUES (?1, ?2)",
+            params![intent.id.0, asset.as_str()],
+        )?;
+        build::drop_cut(write, asset)?;
+    }
+    insert_attempt(write, intent)?;
+    let detail = json!({
+        "assets": intent.assets,
+        "attempt": 1,
+        "epoch": lease.epoch,
+        "from": null,
+        "inputs": intent.inputs,
+        "pass": intent.pass,
+        "reason": intent.reason,
+        "task": intent.task,
+        "to": IntentState::Pending.as_str(),
+    });
+    audit::append(
+        write,
+        intent.created_at,
+        "intent.pending",
+        &intent.id.0,
+        &detail,
+    )
+}
+
+fn refuse_second(write: &Write<'_>, asset: &AssetKey) -> Result<(), Fault> {
+    let sql = "SELECT 1 FROM intent_asset WHERE asset = ?1 AND partition = '' AND is_open = 1";
+    let found = first(
+        &write.tx,
+        "intent_asset",
+        sql,
+        params![asset.as_str()],
+        |_| Ok(()),
+    )?;
+    match found {
+        None => Ok(()),
+        Some(()) => Err(Fault::State(StateError::IntentExists {
+            asset: asset.clone(),
+        })),
+    }
+}
+
+fn insert(write: &Write<'_>, epoch: u64, intent: &Intent) -> Result<(), Fault> {
+    write.change(
+        "INSERT INTO intent (id, state, attempt, epoch, pass, task, job, task_key, pool, parameters,
+             inputs, code_versions, origin_at, origin_seen, degraded_by, reason, retry_attempts,
+             retry_backoff_seconds, retry_max_seconds, timeout_seconds, created_at)
+         VALUES (?1, 'pending', 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+             ?16, ?17, ?18, ?19)",
+        params![
+            intent.id.0,
+            signed(epoch)?,
+            signed(intent.pass.0)?,
+            intent.task.as_str(),
+            to_json(&intent.job)?,
+            intent.task_key,
+            intent.pool,
+            to_json(&intent.parameters)?,
+            to_json(&intent.inputs)?,
+            to_json(&intent.code_versions)?,
+            maybe_micros(intent.origin.map(|origin| origin.at)),
+            intent.origin.map(|origin| signed(origin.seen.0)).transpose()?,
+            to_json(&intent.degraded_by)?,
+            intent.reason,
+            intent.retry.attempts,
+            intent.retry.backoff_seconds,
+            intent.retry.max_backoff_seconds,
+            intent.timeout_seconds,
+            micros(intent.created_at),
+        ],
+    )?;
+    Ok(())
+}
+
+fn insert_attempt(write: &Write<'_>, intent: &Intent) -> Result<(), Fault> {
+    write.change(
+        "INSERT INTO run (intent, attempt, state, token, created_at, not_before)
+         VALUES (?1, 1, 'pending', ?2, ?3, ?4)",
+        params![
+            intent.id.0,
+            intent.token,
+            micros(intent.created_at),
+            maybe_micros(intent.not_before),
+        ],
+    )?;
+    Ok(())
+}

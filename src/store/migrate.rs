@@ -1,0 +1,84 @@
+//! The schema of a state file and its way forward.
+//!
+//! Migrations only go forward and only add; all that are missing are applied in one transaction, so
+//! that a crash leaves either the old schema or the new one.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault::database;
+use crate::ports::StateError;
+
+/// Marks a state file as ours: `HWtr` in ASCII.
+pub(super) const APPLICATION_ID: i64 = 0x4857_7472;
+
+/// Every migration, oldest first; the schema version is how many were applied.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_init.sql")];
+
+/// The newest schema version that this program knows.
+pub(super) fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// What a file says about itself before anything is done to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing at all: a new file.
+    Empty,
+    /// A state of ours with this schema version.
+    Ours(i64),
+}
+
+/// Returns what the file is; refuses other programs' databases and newer schemas.
+pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, StateError> {
+    let read = |sql: &str| {
+        connection
+            .query_row(sql, (), |row| row.get::<_, i64>(0))
+            .map_err(|error| database(error, path, "read"))
+    };
+    let application = read("PRAGMA application_id")?;
+    let version = read("PRAGMA user_version")?;
+    if application == 0 && version == 0 && read("SELECT count(*) FROM sqlite_schema")? == 0 {
+        return Ok(Found::Empty);
+    }
+    if application != APPLICATION_ID || version < 1 {
+        return Err(StateError::Damaged {
+            path: path.display().to_string(),
+            problem: "it is an SQLite database of another program".to_owned(),
+        });
+    }
+    if version > newest() {
+        return Err(StateError::NewerSchema {
+            path: path.display().to_string(),
+            found: version,
+            known: newest(),
+        });
+    }
+    Ok(Found::Ours(version))
+}
+
+/// Brings the schema up to the newest version.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
+    if inspect(connection, path)? == Found::Ours(newest()) {
+        return Ok(());
+    }
+    let tx = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(|error| database(error, path, "opened"))?;
+    // Looked at again, now that nobody else can be migrating.
+    let applied = match inspect(&tx, path)? {
+        Found::Empty => 0,
+        Found::Ours(version) => usize::try_from(version).unwrap_or(usize::MAX),
+    };
+    let apply = || {
+        for migration in MIGRATIONS.iter().skip(applied) {
+            tx.execute_batch(migration)?;
+        }
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", newest())
+    };
+    apply().map_err(|error| database(error, path, "migrated"))?;
+    tx.commit()
+        .map_err(|error| database(error, path, "migrated"))
+}

@@ -1,0 +1,202 @@
+//! The state file: what is remembered between passes, in SQLite.
+//!
+//! The way through it: [`Store`] opens a file ([`OpenMode`]) and implements
+//! [`State`](crate::ports::State); each method is one short transaction over the functions of a
+//! module here. Writes take the write lock at once, so that none fails half-way for want of it.
+//! Nothing here asks the time, reads tables or calls a service.
+//!
+//! Invariants: at most one open intent per asset, by a unique index; every change of an intent's
+//! state has one audit row, in its transaction; the lease's epoch never falls.
+
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the path of a method of `Cells` is not general over the lifetime of a row"
+)]
+
+mod attempt;
+pub mod audit;
+mod build;
+mod cells;
+pub mod codes;
+mod fault;
+mod intent;
+mod lease;
+mod load;
+mod meta;
+mod migrate;
+mod open;
+mod outbox;
+mod pass;
+mod place;
+mod query;
+mod runs;
+mod settle;
+mod sightings;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use assets::AssetKey;
+use rusqlite::{Connection, TransactionBehavior};
+
+use self::audit::AuditEntry;
+use self::fault::Fault;
+use self::query::Write;
+use crate::ports::{DecisionRecord, PassRecord, RunRecord, StateError};
+use crate::state::{Intent, IntentId, RunId};
+
+pub use self::lease::LeaseInfo;
+pub use self::open::OpenMode;
+pub use self::runs::RunFilter;
+
+/// Below this much free space nothing new is triggered: results must still find room.
+const LEAST_FREE_MIB: u64 = 50;
+
+/// A state file that is open, or a private copy of one in memory.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    is_in_memory: bool,
+    least_free_mib: u64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connection: Connection,
+    /// Who acts, for the audit trail: the last holder that took the lease here.
+    actor: String,
+}
+
+impl Store {
+    /// Opens a state file; for writing, one that is missing is made, readable by its owner only.
+    pub fn open(path: &Path, mode: OpenMode) -> Result<Self, StateError> {
+        Ok(Self::around(open::on_disk(path, mode)?, path, false))
+    }
+
+    /// Returns a private copy in memory of a state file, or a new state if there is none.
+    ///
+    /// Nobody holds the lease of the copy. The file is only read.
+    pub fn open_in_memory_copy(path: &Path) -> Result<Self, StateError> {
+        match open::on_disk(path, OpenMode::ReadOnly) {
+            Ok(source) => Ok(Self::around(open::copy(&source, path)?, path, true)),
+            Err(StateError::Missing { .. }) => Ok(Self::around(open::in_memory(path)?, path, true)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns a private copy in memory of this state, with the lease free.
+    pub fn copy_in_memory(&self) -> Result<Self, StateError> {
+        let copy = open::copy(&self.lock().connection, &self.path)?;
+        Ok(Self::around(copy, &self.path, true))
+    }
+
+    fn around(connection: Connection, path: &Path, is_in_memory: bool) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            is_in_memory,
+            least_free_mib: LEAST_FREE_MIB,
+            inner: Mutex::new(Inner {
+                connection,
+                actor: "headwater".to_owned(),
+            }),
+        }
+    }
+
+    /// Returns where the state file lies, also for a copy in memory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns attempts, newest first.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRecord>, StateError> {
+        self.read(|connection| runs::runs(connection, filter))
+    }
+
+    /// Returns the attempt that a run belongs to.
+    pub fn run_by_id(&self, run: RunId) -> Result<Option<RunRecord>, StateError> {
+        self.read(|connection| runs::by_run_id(connection, run))
+    }
+
+    /// Returns an intent, settled or not.
+    pub fn intent(&self, id: &IntentId) -> Result<Option<Intent>, StateError> {
+        self.read(|connection| intent::one(connection, id))
+    }
+
+    /// Returns the newest decisions about an asset, newest first; at most twenty are kept.
+    pub fn decisions(
+        &self,
+        asset: &AssetKey,
+        limit: usize,
+    ) -> Result<Vec<DecisionRecord>, StateError> {
+        self.read(|connection| pass::decisions(connection, asset, limit))
+    }
+
+    /// Returns the newest passes that ended, newest first.
+    pub fn passes(&self, limit: usize) -> Result<Vec<PassRecord>, StateError> {
+        self.read(|connection| pass::passes(connection, limit))
+    }
+
+    /// Returns the lease, if it was ever taken.
+    pub fn lease_info(&self) -> Result<Option<LeaseInfo>, StateError> {
+        self.read(lease::info)
+    }
+
+    /// Returns the workspace that this state belongs to, once it was used with one.
+    pub fn pinned_workspace(&self) -> Result<Option<String>, StateError> {
+        self.read(meta::workspace)
+    }
+
+    /// Returns the newest rows of the audit trail, newest first.
+    pub fn audit_tail(&self, limit: usize) -> Result<Vec<AuditEntry>, StateError> {
+        self.read(|connection| audit::tail(connection, limit))
+    }
+
+    /// Reads within one consistent view.
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StateError> {
+        let mut inner = self.lock();
+        let within = || {
+            let tx = inner.connection.transaction()?;
+            let found = read(&tx)?;
+            tx.commit()?;
+            Ok(found)
+        };
+        within().map_err(|fault: Fault| fault.at(&self.path, "read"))
+    }
+
+    /// Writes all or nothing.
+    fn write<T>(&self, act: impl FnOnce(&Write<'_>) -> Result<T, Fault>) -> Result<T, StateError> {
+        let mut inner = self.lock();
+        let Inner { connection, actor } = &mut *inner;
+        let within = || {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let write = Write::new(tx, actor);
+            let done = act(&write)?;
+            write.commit()?;
+            Ok(done)
+        };
+        within().map_err(|fault: Fault| fault.at(&self.path, "written"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while it was held rolled the transaction back: the connection is as good as new.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails if results would soon find no room, so that nothing new is begun.
+    fn refuse_low_disk(&self) -> Result<(), StateError> {
+        if self.is_in_memory {
+            return Ok(());
+        }
+        match place::free_mib(&self.path) {
+            Some(free_mib) if free_mib < self.least_free_mib => Err(StateError::LowDisk {
+                path: self.path.display().to_string(),
+                free_mib,
+            }),
+            _ => Ok(()),
+        }
+    }
+}

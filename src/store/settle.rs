@@ -1,0 +1,175 @@
+//! How an attempt ends, and what follows from it for its assets: all of it or nothing.
+
+use std::collections::BTreeMap;
+
+use assets::{AssetKey, TableVersion};
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+use serde_json::{Value, json};
+
+use super::cells::micros;
+use super::fault::Fault;
+use super::query::Write;
+use super::{attempt, build, intent, outbox};
+use crate::state::{
+    Basis, Build, Consumed, Failure, Intent, IntentId, IntentState, Outcome, Settlement,
+};
+
+/// Settles an attempt if it is still the current one of an open intent.
+pub(super) fn settle(
+    write: &Write<'_>,
+    id: &IntentId,
+    attempt: u32,
+    settlement: &Settlement,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let intent = match intent::one(&write.tx, id)? {
+        Some(intent) if intent.attempt == attempt && intent.state.is_open() => intent,
+        _ => return Ok(false),
+    };
+    let ended = Ended {
+        write,
+        intent: &intent,
+        at: settlement.finished_at,
+        now,
+    };
+    match &settlement.outcome {
+        Outcome::Succeeded { produced } => succeeded(&ended, produced)?,
+        Outcome::Retry {
+            code,
+            message,
+            next_token,
+            not_before,
+        } => retried(&ended, (code, message), (next_token, *not_before))?,
+        Outcome::Failed {
+            code,
+            message,
+            is_exhausted: true,
+        } => failed(&ended, IntentState::Quarantined, (code, message))?,
+        Outcome::Failed { code, message, .. } => {
+            failed(&ended, IntentState::Failed, (code, message))?;
+        }
+        Outcome::Cancelled { message } => {
+            failed(&ended, IntentState::Cancelled, ("cancelled", message))?;
+        }
+    }
+    Ok(true)
+}
+
+/// An attempt that ended, in the transaction that records it.
+struct Ended<'a> {
+    write: &'a Write<'a>,
+    intent: &'a Intent,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
+impl Ended<'_> {
+    fn attempt(&self) -> (&IntentId, u32) {
+        (&self.intent.id, self.intent.attempt)
+    }
+
+    /// Closes the row of the attempt.
+    fn close_run(&self, failure: Option<(&str, &str)>) -> Result<(), Fault> {
+        let (id, attempt) = self.attempt();
+        self.write.change(
+            "UPDATE run SET finished_at = ?3, code = ?4, message = ?5
+             WHERE intent = ?1 AND attempt = ?2",
+            params![
+                id.0,
+                attempt,
+                micros(self.at),
+                failure.map(|(code, _)| code),
+                failure.map(|(_, message)| message),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Closes the intent and tells the world.
+    fn close(&self, to: IntentState, detail: Value) -> Result<(), Fault> {
+        let states = (self.intent.state, to);
+        attempt::advance(self.write, self.attempt(), states, self.now, detail.clone())?;
+        outbox::tell(self.write, self.intent, to, self.at, (detail, self.now))
+    }
+}
+
+fn succeeded(
+    ended: &Ended<'_>,
+    produced: &BTreeMap<AssetKey, Option<TableVersion>>,
+) -> Result<(), Fault> {
+    let intent = ended.intent;
+    ended.close_run(None)?;
+    for asset in &intent.assets {
+        let inputs = intent.inputs.get(asset).into_iter().flatten();
+        let consumption = inputs.map(|(upstream, version)| {
+            let consumed = Consumed {
+                version: version.clone(),
+                basis: Basis::Run,
+            };
+            (upstream.clone(), consumed)
+        });
+        build::replace_consumption(ended.write, asset, &consumption.collect())?;
+        let known = build::one(&ended.write.tx, asset)?;
+        let build = Build {
+            code_version: intent.code_versions.get(asset).cloned(),
+            built_at: Some(ended.at),
+            last_success_at: Some(ended.at),
+            produced: produced.get(asset).cloned().flatten(),
+            is_adopted: false,
+            degraded_by: intent.degraded_by.clone(),
+            // Passes order what was fixed without trusting a clock: an older cut is fulfilled.
+            cut: known.cut.filter(|cut| cut.pass > intent.pass),
+            failure: None,
+        };
+        build::replace(ended.write, asset, &build)?;
+    }
+    ended.close(IntentState::Succeeded, json!({ "produced": produced }))
+}
+
+fn failed(ended: &Ended<'_>, to: IntentState, failure: (&str, &str)) -> Result<(), Fault> {
+    let (code, message) = failure;
+    let intent = ended.intent;
+    ended.close_run(Some(failure))?;
+    for asset in &intent.assets {
+        let mut build = build::one(&ended.write.tx, asset)?;
+        build.failure = Some(Failure {
+            intent: intent.id.clone(),
+            attempts: intent.attempt,
+            at: ended.at,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            inputs: intent.inputs.get(asset).cloned().unwrap_or_default(),
+            code_version: intent.code_versions.get(asset).cloned(),
+        });
+        build::replace(ended.write, asset, &build)?;
+    }
+    ended.close(to, json!({ "code": code, "message": message }))
+}
+
+/// Closes the attempt as failed and writes down the next one.
+fn retried(
+    ended: &Ended<'_>,
+    (code, message): (&str, &str),
+    (token, not_before): (&str, DateTime<Utc>),
+) -> Result<(), Fault> {
+    let (id, attempt) = ended.attempt();
+    let next = attempt.saturating_add(1);
+    ended.close_run(Some((code, message)))?;
+    ended.write.change(
+        "UPDATE run SET state = 'failed' WHERE intent = ?1 AND attempt = ?2",
+        params![id.0, attempt],
+    )?;
+    ended.write.change(
+        "INSERT INTO run (intent, attempt, state, token, created_at, not_before)
+         VALUES (?1, ?2, 'pending', ?3, ?4, ?5)",
+        params![id.0, next, token, micros(ended.now), micros(not_before)],
+    )?;
+    ended.write.change(
+        "UPDATE intent SET attempt = ?2 WHERE id = ?1",
+        params![id.0, next],
+    )?;
+    let states = (ended.intent.state, IntentState::Pending);
+    let detail = json!({ "code": code, "message": message, "not_before": not_before });
+    attempt::advance(ended.write, (id, next), states, ended.now, detail)
+}

@@ -1,0 +1,165 @@
+//! What was seen of tables and told by the catalog.
+//!
+//! Rows that stay as they were are not written again, so that a quiet pass changes nothing.
+//!
+//! Commits are pruned whenever new ones of the same asset come in. Kept are, per asset: the newest
+//! two; everything from the least version on that any consumer has incorporated; everything while a
+//! consumer has incorporated none, or those of another incarnation; and the newest fifty of an asset
+//! without consumers. A consumer is an asset of whose consumption something is recorded.
+
+use assets::{AssetKey, Relation};
+use rusqlite::params;
+
+use super::build;
+use super::cells::{micros, signed, to_json};
+use super::fault::Fault;
+use super::query::{Write, first};
+use crate::ports::Sighting;
+use crate::state::{CatalogLocation, DataCommit, Observation, ObservedState};
+
+/// How many commits are kept of an asset that has consumers, however old.
+const KEPT: u64 = 2;
+
+/// How many commits are kept of an asset that nobody consumed yet: enough to show a history.
+const KEPT_UNCONSUMED: u64 = 50;
+
+/// Records one look at a table.
+pub(super) fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault> {
+    let asset = &sighting.asset;
+    observe(write, asset, &sighting.observation)?;
+    if sighting.forget_commits {
+        write.change(
+            "DELETE FROM data_commit WHERE asset = ?1",
+            params![asset.as_str()],
+        )?;
+    }
+    for commit in &sighting.commits {
+        add_commit(write, asset, commit)?;
+    }
+    if let Some(consumption) = &sighting.consumption {
+        build::replace_consumption(write, asset, consumption)?;
+    }
+    if let Some(build) = &sighting.build {
+        build::replace(write, asset, build)?;
+    }
+    if !sighting.commits.is_empty() {
+        prune(write, asset)?;
+    }
+    Ok(())
+}
+
+fn observe(write: &Write<'_>, asset: &AssetKey, seen: &Observation) -> Result<(), Fault> {
+    let (state, code, reason) = match &seen.state {
+        ObservedState::Ok => ("ok", None, None),
+        ObservedState::Absent => ("absent", None, None),
+        ObservedState::Gone => ("gone", None, None),
+        ObservedState::Unknown { code, reason } => ("unknown", Some(code), Some(reason)),
+    };
+    let head = seen.head.as_ref().map(to_json).transpose()?;
+    write.change(
+        "INSERT INTO observation (asset, state, code, reason, head, since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (asset) DO UPDATE
+         SET state = ?2, code = ?3, reason = ?4, head = ?5, since = ?6
+         WHERE (state, code, reason, head, since) IS NOT (?2, ?3, ?4, ?5, ?6)",
+        params![
+            asset.as_str(),
+            state,
+            code,
+            reason,
+            head,
+            micros(seen.since)
+        ],
+    )?;
+    Ok(())
+}
+
+fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Result<(), Fault> {
+    write.change(
+        "INSERT OR REPLACE INTO data_commit
+             (asset, table_id, version, committed_at, origin_at, origin_seen, operation, intent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            asset.as_str(),
+            commit.version.table_id.as_str(),
+            signed(commit.version.version)?,
+            micros(commit.committed_at),
+            micros(commit.origin.at),
+            signed(commit.origin.seen.0)?,
+            commit.operation,
+            commit.intent.as_ref().map(|intent| intent.0.as_str()),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Deletes commits that nobody needs any more.
+fn prune(write: &Write<'_>, asset: &AssetKey) -> Result<(), Fault> {
+    let (kept, before) = match need_of(write, asset)? {
+        Need::All => return Ok(()),
+        Need::From(version) => (KEPT, version),
+        Need::Nobody => (KEPT_UNCONSUMED, i64::MAX),
+    };
+    write.change(
+        "DELETE FROM data_commit WHERE asset = ?1 AND version < ?2 AND version NOT IN
+             (SELECT version FROM data_commit WHERE asset = ?1 ORDER BY version DESC LIMIT ?3)",
+        params![asset.as_str(), before, signed(kept)?],
+    )?;
+    Ok(())
+}
+
+/// Which commits of an asset its consumers still need.
+enum Need {
+    /// Somebody has incorporated none of this incarnation.
+    All,
+    /// The least version that somebody has incorporated, and what came after.
+    From(i64),
+    /// There are no consumers.
+    Nobody,
+}
+
+fn need_of(write: &Write<'_>, asset: &AssetKey) -> Result<Need, Fault> {
+    let sql = "SELECT count(*), min(version), total(table_id IS NOT (
+                   SELECT table_id FROM data_commit WHERE asset = ?1 ORDER BY version DESC LIMIT 1
+               )) > 0
+               FROM consumption WHERE upstream = ?1";
+    let need = first(
+        &write.tx,
+        "consumption",
+        sql,
+        params![asset.as_str()],
+        |cells| {
+            let consumers = cells.number()?;
+            let least: Option<i64> = cells.take()?;
+            let is_foreign: bool = cells.take()?;
+            Ok(match least {
+                _ if consumers == 0 => Need::Nobody,
+                Some(version) if !is_foreign => Need::From(version),
+                _ => Need::All,
+            })
+        },
+    )?;
+    Ok(need.unwrap_or(Need::All))
+}
+
+/// Records where a relation lies.
+pub(super) fn locate(
+    write: &Write<'_>,
+    relation: &Relation,
+    location: &CatalogLocation,
+) -> Result<(), Fault> {
+    write.change(
+        "INSERT INTO location (relation, storage_location, present, looked_up_at)
+         VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (relation) DO UPDATE
+         SET storage_location = ?2, present = ?3, looked_up_at = ?4
+         WHERE (storage_location, present, looked_up_at) IS NOT (?2, ?3, ?4)",
+        params![
+            relation.to_string(),
+            location.storage_location,
+            location.exists,
+            micros(location.looked_up_at),
+        ],
+    )?;
+    Ok(())
+}

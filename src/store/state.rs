@@ -1,0 +1,195 @@
+//! The `State` port over a [`Store`].
+
+use assets::{AssetKey, PassNumber, Relation};
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::params;
+use serde_json::json;
+
+use super::{Store, attempt, audit, build, intent, lease, load, meta, pass, settle, sightings};
+use crate::ports::{DecisionRecord, PassRecord, Sighting, State, StateError};
+use crate::state::{CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Settlement};
+
+impl State for Store {
+    fn load(&self) -> Result<Memory, StateError> {
+        self.read(load::memory)
+    }
+
+    fn generation(&self) -> Result<u64, StateError> {
+        self.read(load::generation)
+    }
+
+    fn intent_of_run(&self, run: RunId) -> Result<Option<Intent>, StateError> {
+        Ok(self.run_by_id(run)?.map(|record| record.intent))
+    }
+
+    fn acquire_lease(
+        &self,
+        holder: &str,
+        now: DateTime<Utc>,
+        lifetime: TimeDelta,
+    ) -> Result<Lease, StateError> {
+        let lease = self.write(|write| lease::acquire(write, holder, now, lifetime))?;
+        holder.clone_into(&mut self.lock().actor);
+        Ok(lease)
+    }
+
+    fn release_lease(&self, lease: &Lease) -> Result<(), StateError> {
+        self.write(|write| lease::release(write, lease))
+    }
+
+    fn pin_workspace(&self, lease: &Lease, workspace_id: &str) -> Result<(), StateError> {
+        self.write(|write| meta::pin_workspace(write, lease, workspace_id))
+    }
+
+    fn begin_pass(&self, lease: &Lease, now: DateTime<Utc>) -> Result<PassNumber, StateError> {
+        self.write(|write| pass::begin(write, lease, now))
+    }
+
+    fn record_sightings(
+        &self,
+        lease: &Lease,
+        _now: DateTime<Utc>,
+        sightings: &[Sighting],
+    ) -> Result<(), StateError> {
+        self.write(|write| {
+            lease::check(&write.tx, lease)?;
+            sightings
+                .iter()
+                .try_for_each(|sighting| sightings::record(write, sighting))
+        })
+    }
+
+    fn record_locations(
+        &self,
+        lease: &Lease,
+        locations: &[(Relation, CatalogLocation)],
+    ) -> Result<(), StateError> {
+        self.write(|write| {
+            lease::check(&write.tx, lease)?;
+            let mut all = locations.iter();
+            all.try_for_each(|(relation, found)| sightings::locate(write, relation, found))
+        })
+    }
+
+    fn record_cuts(
+        &self,
+        lease: &Lease,
+        cuts: &[(AssetKey, Option<Cut>)],
+    ) -> Result<(), StateError> {
+        self.write(|write| {
+            lease::check(&write.tx, lease)?;
+            cuts.iter().try_for_each(|(asset, cut)| match cut {
+                Some(cut) => build::fix_cut(write, asset, *cut),
+                None => build::drop_cut(write, asset),
+            })
+        })
+    }
+
+    fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {
+        self.refuse_low_disk()?;
+        self.write(|write| intent::intend(write, lease, intent))
+    }
+
+    fn stamp(
+        &self,
+        lease: &Lease,
+        intent: &IntentId,
+        attempt: u32,
+        service_time: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| attempt::stamp(write, lease, (intent, attempt), service_time, now))
+    }
+
+    fn record_run(
+        &self,
+        intent: &IntentId,
+        attempt: u32,
+        run: RunId,
+        url: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| attempt::record_run(write, (intent, attempt), run, url, now))
+    }
+
+    fn record_uncertain(
+        &self,
+        intent: &IntentId,
+        attempt: u32,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| attempt::record_uncertain(write, (intent, attempt), reason, now))
+    }
+
+    fn record_cancel_request(
+        &self,
+        intent: &IntentId,
+        attempt: u32,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| attempt::record_cancel_request(write, (intent, attempt), now))
+    }
+
+    fn settle(
+        &self,
+        intent: &IntentId,
+        attempt: u32,
+        settlement: &Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| settle::settle(write, intent, attempt, settlement, now))
+    }
+
+    fn lift_quarantine(
+        &self,
+        asset: &AssetKey,
+        actor: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| {
+            let Some(failure) = build::one(&write.tx, asset)?.failure else {
+                return Ok(false);
+            };
+            write.change(
+                "UPDATE build SET failure = NULL WHERE asset = ?1",
+                params![asset.as_str()],
+            )?;
+            let detail = json!({ "code": failure.code, "intent": failure.intent });
+            let what = ("quarantine.lifted", asset.as_str(), &detail);
+            audit::append_as(write, actor, now, what)?;
+            Ok(true)
+        })
+    }
+
+    fn record_decisions(
+        &self,
+        lease: &Lease,
+        decisions: &[DecisionRecord],
+    ) -> Result<(), StateError> {
+        // Most passes decide nothing new: they do not wait for the write lock. Only the holder of
+        // the lease writes decisions, so that nobody else adds one in between.
+        let new = self.read(|connection| {
+            lease::check(connection, lease)?;
+            let mut new = Vec::new();
+            for decision in decisions {
+                if pass::is_new(connection, decision)? {
+                    new.push(decision);
+                }
+            }
+            Ok(new)
+        })?;
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.write(|write| {
+            lease::check(&write.tx, lease)?;
+            new.into_iter()
+                .try_for_each(|decision| pass::decide(write, decision))
+        })
+    }
+
+    fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError> {
+        self.write(|write| pass::finish(write, lease, summary))
+    }
+}
