@@ -3,6 +3,7 @@
 //! One pass goes one way: **observe** what tables and runs say, **plan** as a pure function of what
 //! was seen and remembered, **execute** the plan exactly once, **record** everything.
 
+pub mod adapters;
 pub mod clock;
 pub mod databricks;
 pub mod delta_log;

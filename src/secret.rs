@@ -69,13 +69,10 @@ fn mask_look_alikes(text: &str) -> String {
 }
 
 fn looks_like_token(word: &str) -> bool {
-    // `token=dapi…` is one word to us: look behind the last `=`.
-    let value = word.rsplit('=').find(|part| !part.is_empty());
-    value.is_some_and(|value| {
-        let prefixed = ["dapi", "dkea", "dose", "eyJ"]
-            .iter()
-            .any(|p| value.starts_with(p));
-        prefixed && value.len() >= 24
+    // `token=dapi…` and `/t/dapi…` are one word to us.
+    word.split(['=', '/']).any(|value| {
+        let prefixes = ["dapi", "dkea", "dose", "eyJ"];
+        value.len() >= 24 && prefixes.iter().any(|prefix| value.starts_with(prefix))
     })
 }
 

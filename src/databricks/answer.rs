@@ -1,8 +1,8 @@
 //! Reading answers: what a status and a body mean, without any I/O.
 //!
-//! Lenient about everything the vendor leaves open: error codes as text or number, bodies as JSON,
-//! as `CODE: message`, as HTML or empty. Strict about one thing: what cannot be read for sure is
-//! never taken for a definite answer.
+//! Lenient about everything the vendor leaves open. Strict about one thing: what cannot be read for
+//! sure is never taken for a definite answer. How the texts of refusals are found stands in
+//! [`refusal`](super::refusal).
 //! Source: databricks-sdk-py 0.156.0, `databricks/sdk/errors/`.
 
 use std::time::Duration;
@@ -10,9 +10,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use crate::databricks::error::{Answer, ApiError, Call};
+use crate::databricks::refusal::read_refusal;
 use crate::secret::{Secret, mask};
 
 /// The longest foreign message that is kept, in characters.
@@ -44,7 +44,7 @@ pub(super) struct RawAnswer {
 }
 
 impl RawAnswer {
-    fn is_html(&self) -> bool {
+    pub(super) fn is_html(&self) -> bool {
         let begin = self.body.trim_ascii_start();
         self.content_type.starts_with("text/html") || begin.first() == Some(&b'<')
     }
@@ -148,102 +148,6 @@ fn says_not_found(answer: &Answer) -> bool {
     answer.error_code.as_deref() == Some("RESOURCE_DOES_NOT_EXIST")
         || (is_about_it
             && (message.contains("does not exist") || message.contains("doesn't exist")))
-}
-
-/// What a body says of a refusal.
-#[derive(Default)]
-struct Refusal {
-    code: Option<String>,
-    message: String,
-    request_id: Option<String>,
-    retry_delay: Option<Duration>,
-}
-
-fn read_refusal(raw: &RawAnswer) -> (bool, Refusal) {
-    if let Some(target) = &raw.location {
-        let message = format!("redirected to `{target}`, which is not followed");
-        return (
-            false,
-            Refusal {
-                message,
-                ..Refusal::default()
-            },
-        );
-    }
-    if let Ok(body @ Value::Object(_)) = serde_json::from_slice(&raw.body) {
-        return (true, read_json_refusal(&body));
-    }
-    let text = String::from_utf8_lossy(&raw.body);
-    let message = if raw.is_html() {
-        html_text(&text)
-    } else {
-        text.trim().to_owned()
-    };
-    let (code, message) = match message.split_once(": ") {
-        Some((code, rest)) if is_code(code) => (Some(code.to_owned()), rest.to_owned()),
-        _ => (None, message),
-    };
-    (
-        false,
-        Refusal {
-            code,
-            message,
-            ..Refusal::default()
-        },
-    )
-}
-
-fn is_code(text: &str) -> bool {
-    text.len() > 3 && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
-}
-
-fn read_json_refusal(body: &Value) -> Refusal {
-    let text = |names: &[&str]| {
-        names.iter().find_map(|name| match body.get(name)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        })
-    };
-    let details = body.get("details").and_then(Value::as_array);
-    let detail = |name: &str| {
-        details?
-            .iter()
-            .find_map(|detail| detail.get(name)?.as_str())
-    };
-    // OAuth answers name the code `error` and explain it beside; API 1.2 has `error` alone.
-    let message = text(&["message", "error_description", "errorSummary", "detail"]);
-    let code = match &message {
-        Some(_) => text(&["error_code", "errorCode", "scimType", "error"]),
-        None => text(&["error_code", "errorCode", "scimType"]),
-    };
-    Refusal {
-        code,
-        message: message.or_else(|| text(&["error"])).unwrap_or_default(),
-        request_id: detail("request_id").map(str::to_owned),
-        retry_delay: detail("retry_delay").and_then(parse_delay),
-    }
-}
-
-/// Reads a duration as protobuf's JSON has it: `2s`, `1.5s`.
-fn parse_delay(text: &str) -> Option<Duration> {
-    let secs = text.strip_suffix('s')?.parse().ok()?;
-    Duration::try_from_secs_f64(secs).ok()
-}
-
-/// Returns what an HTML error page says: its `<pre>`, else its `<title>`.
-fn html_text(page: &str) -> String {
-    let inside = |open: &str, close: &str| {
-        let (_, rest) = page.split_once(open)?;
-        let (text, _) = rest.split_once(close)?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-    };
-    inside("<pre>", "</pre>")
-        .or_else(|| inside("<title>", "</title>"))
-        .map_or_else(
-            || "an HTML page".into(),
-            |text| format!("an HTML page: {text}"),
-        )
 }
 
 /// Makes a foreign text fit for one line of a message.

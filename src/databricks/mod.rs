@@ -28,6 +28,9 @@ pub mod workspace;
 
 mod answer;
 mod config_file;
+mod credential_values;
+mod discovery;
+mod refusal;
 mod token;
 mod unreached;
 

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::databricks::answer::{check_status, read_json};
 use crate::databricks::credentials::Auth;
+use crate::databricks::discovery::discover;
 use crate::databricks::error::{ApiError, Call};
 use crate::databricks::host::Host;
 use crate::databricks::http::{Body, Credential, Request, Transport};
@@ -29,9 +30,6 @@ const ASSUMED_LIFE: Duration = Duration::from_mins(10);
 
 /// The longest life that is believed.
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
-
-/// How long discovery may take; a workspace that does not know it may also not answer it.
-const DISCOVERY_TIME: Duration = Duration::from_secs(10);
 
 /// A token and which renewal it came from.
 #[derive(Debug, Clone)]
@@ -141,7 +139,7 @@ impl Tokens {
         }
         let endpoint = match &state.endpoint {
             Some(known) => known.clone(),
-            None => self.discover(transport, &mut state.endpoint).await,
+            None => discover(transport, &self.host, &mut state.endpoint).await,
         };
         let granted = self
             .ask(transport, endpoint, client_id, client_secret)
@@ -175,7 +173,11 @@ impl Tokens {
         client_secret: &Secret,
     ) -> Result<(Secret, Duration), ApiError> {
         let request = Request {
-            call: self.call("POST", "/oidc/v1/token"),
+            call: Call {
+                method: "POST",
+                path: "/oidc/v1/token",
+                host: self.host.to_string().into(),
+            },
             url,
             body: Body::Form(&[("grant_type", "client_credentials"), ("scope", "all-apis")]),
         };
@@ -189,65 +191,6 @@ impl Tokens {
         }
         let life = granted.expires_in.map_or(ASSUMED_LIFE, Duration::from_secs);
         Ok((Secret::new(token), life))
-    }
-
-    /// Finds the token endpoint; whatever fails there, the documented path is used.
-    async fn discover(&self, transport: &Transport, known: &mut Option<Url>) -> Url {
-        let fallback = self.host.at("/oidc/v1/token");
-        let reading = tokio::time::timeout(DISCOVERY_TIME, self.read_discovery(transport));
-        let (endpoint, is_final) = match reading.await {
-            Ok(Ok(found)) => (
-                found.filter(|url| self.host.owns(url)).unwrap_or(fallback),
-                true,
-            ),
-            Ok(Err(error)) => (fallback, !error.is_passing()),
-            Err(_) => (fallback, false),
-        };
-        if is_final {
-            *known = Some(endpoint.clone());
-        }
-        endpoint
-    }
-
-    async fn read_discovery(&self, transport: &Transport) -> Result<Option<Url>, ApiError> {
-        let path = "/.well-known/databricks-config";
-        let config: DatabricksConfig = self.read(transport, path, self.host.at(path)).await?;
-        let Some(endpoint) = config.oidc_endpoint else {
-            return Ok(None);
-        };
-        let endpoint = endpoint.replace("{account_id}", config.account_id.as_deref().unwrap_or(""));
-        let path = "/.well-known/oauth-authorization-server";
-        let url = Url::parse(&format!("{}{path}", endpoint.trim_end_matches('/')));
-        let Some(url) = url.ok().filter(|url| self.host.owns(url)) else {
-            return Ok(None);
-        };
-        let server: AuthorizationServer = self.read(transport, path, url).await?;
-        Ok(server.token_endpoint.and_then(|url| Url::parse(&url).ok()))
-    }
-
-    async fn read<T: serde::de::DeserializeOwned>(
-        &self,
-        transport: &Transport,
-        path: &'static str,
-        url: Url,
-    ) -> Result<T, ApiError> {
-        let call = self.call("GET", path);
-        let request = Request {
-            call,
-            url,
-            body: Body::None,
-        };
-        let raw = transport.send(&request, Credential::Nobody, 1).await?;
-        let raw = check_status(&request.call, raw, &self.secrets(None))?;
-        read_json(&request.call, &raw)
-    }
-
-    fn call(&self, method: &'static str, path: &'static str) -> Call {
-        Call {
-            method,
-            path,
-            host: self.host.to_string().into(),
-        }
     }
 }
 
@@ -276,20 +219,6 @@ struct Granted {
     access_token: String,
     #[serde(default)]
     expires_in: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct DatabricksConfig {
-    #[serde(default)]
-    oidc_endpoint: Option<String>,
-    #[serde(default)]
-    account_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct AuthorizationServer {
-    #[serde(default)]
-    token_endpoint: Option<String>,
 }
 
 #[cfg(test)]

@@ -34,3 +34,6 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let verdicts = verdict::verdicts(input, &standings);
     admit::admit(input, &standings, verdicts)
 }
+
+#[cfg(test)]
+mod tests;

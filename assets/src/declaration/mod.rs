@@ -1,7 +1,7 @@
 //! Declarations: the text of `headwater.yml` and of asset files → what they say, and what is wrong.
 //!
 //! The way of a text: bounded YAML with places ([`yaml`], [`tree`]); types with all their errors
-//! at once ([`read`], [`file`]); what the texts mean ([`check`]); the results ([`declared`]).
+//! at once ([`mod@read`], [`mod@file`]); what the texts mean ([`check`]); the results ([`declared`]).
 //! Nothing here opens a file or reads the environment: variables come as a function. Whether an
 //! upstream or a task of another file exists is not asked here but when all files are merged.
 
@@ -10,6 +10,8 @@ mod check;
 mod declared;
 mod file;
 mod json;
+mod node_parts;
+mod node_reader;
 mod problem;
 mod read;
 mod read_error;

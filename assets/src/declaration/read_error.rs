@@ -118,7 +118,7 @@ fn tell(kind: ReadErrorKind, tree: &Tree, node: NodeId, location: Location) -> T
         ReadErrorKind::UnknownKey { written, known } => told(
             Problem::UnknownKey,
             format!("unknown key `{}`", shown(&written)),
-            Some(suggestion(&written, known, "known here")),
+            Some(suggestion(&shown(&written), known, "known here")),
         ),
         ReadErrorKind::UnknownWord { known } => {
             let key = match location {
@@ -200,8 +200,19 @@ pub(super) fn suggestion(written: &str, known: &[&str], what: &str) -> String {
     }
 }
 
+/// More than the keys of an asset; lists of people's own names may be longer.
+const MAX_LISTED: usize = 32;
+
 fn listed(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let quoted: Vec<String> = words
+        .iter()
+        .take(MAX_LISTED)
+        .map(|word| format!("`{}`", shown(word)))
+        .collect();
+    let more = words.len().saturating_sub(MAX_LISTED);
+    if more > 0 {
+        return format!("{} and {more} more", quoted.join(", "));
+    }
     quoted.join(", ")
 }
 

@@ -70,6 +70,10 @@ fn is_variable_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// Longer than any token; what follows is looked at as the beginning of another one, so that a
+/// text of nothing but prefixes costs no more than its length.
+const MAX_TOKEN: usize = 64;
+
 /// Returns the byte ranges that look like Databricks tokens, in order.
 ///
 /// Personal tokens are `dapi` and 32 hexadecimal digits, sometimes with `-2` after them; `OAuth`
@@ -84,6 +88,7 @@ pub(super) fn token_ranges(text: &str) -> Vec<std::ops::Range<usize>> {
             let before = text.get(..start).and_then(|head| head.chars().next_back());
             let length = tail
                 .bytes()
+                .take(MAX_TOKEN)
                 .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
                 .count();
             let body = tail.get(..length).unwrap_or_default();
@@ -111,11 +116,17 @@ pub fn mask_tokens(text: &str) -> Cow<'_, str> {
     if ranges.is_empty() {
         return Cow::Borrowed(text);
     }
-    let masked = text.char_indices().map(|(at, c)| {
-        let hidden = ranges.iter().any(|range| range.contains(&at));
-        if hidden { '*' } else { c }
-    });
-    Cow::Owned(masked.collect())
+    let mut masked = String::with_capacity(text.len());
+    let mut shown_to = 0;
+    for range in ranges {
+        // Ranges may overlap; they are in order of their beginnings.
+        let start = range.start.max(shown_to);
+        masked.push_str(text.get(shown_to..start).unwrap_or_default());
+        masked.extend(std::iter::repeat_n('*', range.end.saturating_sub(start)));
+        shown_to = shown_to.max(range.end);
+    }
+    masked.push_str(text.get(shown_to..).unwrap_or_default());
+    Cow::Owned(masked)
 }
 
 #[cfg(test)]

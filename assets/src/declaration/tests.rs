@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
 
-use super::{Context, parse_asset_file, parse_project};
+use super::{Context, DeclaredAsset, parse_asset_file, parse_project};
 
 /// A value that must never be shown.
 const SECRET: &str = "hunter2 hunter2";
@@ -30,6 +30,10 @@ fn context() -> Context<'static> {
         catalog: Some("main"),
         variables: &variables,
     }
+}
+
+fn assets(text: &str) -> (Vec<DeclaredAsset>, Vec<Diagnostic>) {
+    parse_asset_file(&Arc::from("a.yml"), text, &context())
 }
 
 /// Reads a project file or an asset file, by its name.

@@ -187,6 +187,18 @@ async fn a_server_that_dribbles_meets_the_total_deadline() {
 }
 
 #[tokio::test]
+async fn queries_stand_in_no_error() {
+    let lost = [const { Step::LoseAnswer }; 4];
+    let server = Server::start(&[(GET, &lost)]).await;
+    let error = plain(&server).get_run(run(7)).await.unwrap_err();
+    assert!(matches!(error, ApiError::Unreachable { .. }), "{error:?}");
+    assert!(
+        !format!("{error} {error:?}").contains("run_id"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_body_that_ends_early_is_no_definite_answer() {
     let cut = Step::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"run_id\": 7}".to_vec());
     let server = Server::start(&[(RUN_NOW, &[cut])]).await;

@@ -49,6 +49,7 @@ pub(super) struct Received {
 pub(super) struct Server {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    script: Script,
 }
 
 type Script = Arc<Mutex<BTreeMap<&'static str, VecDeque<Step>>>>;
@@ -64,6 +65,7 @@ impl Server {
             .map(|(path, steps)| (*path, steps.iter().cloned().collect()));
         let script: Script = Arc::new(Mutex::new(steps.collect()));
         let sink = Arc::clone(&received);
+        let kept = Arc::clone(&script);
         drop(tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 drop(tokio::spawn(serve(
@@ -73,7 +75,17 @@ impl Server {
                 )));
             }
         }));
-        Self { address, received }
+        Self {
+            address,
+            received,
+            script: kept,
+        }
+    }
+
+    /// Adds a step, for answers that name the server itself.
+    pub(super) fn add(&self, path: &'static str, step: Step) {
+        let mut script = self.script.lock().unwrap();
+        script.entry(path).or_default().push_back(step);
     }
 
     pub(super) fn origin(&self) -> String {

@@ -202,6 +202,39 @@ async fn the_token_endpoint_is_discovered_on_the_same_host_only() {
 }
 
 #[tokio::test]
+async fn a_discovered_endpoint_of_the_same_host_is_used() {
+    let server = Server::start(&[("/other/token", &[granted("t1")]), (GET, &[good()])]).await;
+    let origin = server.origin();
+    let config =
+        format!(r#"{{"oidc_endpoint": "{origin}/oidc/{{account_id}}/", "account_id": "a1"}}"#);
+    server.add(CONFIG, json(200, &config));
+    let endpoints = format!(r#"{{"token_endpoint": "{origin}/other/token"}}"#);
+    server.add(
+        "/oidc/a1/.well-known/oauth-authorization-server",
+        json(200, &endpoints),
+    );
+    as_principal(&server).get_run(run(7)).await.unwrap();
+    assert_eq!(tokens_of_reads(&server), ["t1"]);
+    assert_eq!(count(&server, TOKEN), 0);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_elsewhere_does_not_get_the_secret() {
+    let elsewhere = Server::start(&[(TOKEN, &[granted("stolen")])]).await;
+    let server = Server::start(&[(TOKEN, &[granted("t1")]), (GET, &[good()])]).await;
+    let config = format!(r#"{{"oidc_endpoint": "{}/oidc"}}"#, server.origin());
+    server.add(CONFIG, json(200, &config));
+    let endpoints = format!(r#"{{"token_endpoint": "{}{TOKEN}"}}"#, elsewhere.origin());
+    server.add(
+        "/oidc/.well-known/oauth-authorization-server",
+        json(200, &endpoints),
+    );
+    as_principal(&server).get_run(run(7)).await.unwrap();
+    assert_eq!(tokens_of_reads(&server), ["t1"]);
+    assert!(elsewhere.lines().is_empty());
+}
+
+#[tokio::test]
 async fn discovery_that_breaks_does_not_stop_us() {
     for broken in [
         json(500, ""),

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::declaration::{MAX_BYTES, parse_headwater_block};
+use crate::declaration::{MAX_BYTES, mask_tokens, parse_headwater_block};
 use crate::diagnostic::Diagnostic;
 
-use super::{context, problems_of};
+use super::{assets, context, problems_of};
 
 fn only_code(text: &str) -> &'static str {
     let problems = problems_of("a.yml", text);
@@ -67,6 +67,34 @@ fn a_long_scalar_is_not_repeated() {
             assert!(length < 1_000, "{}", problem.code);
         }
     }
+}
+
+#[test]
+fn prefixes_of_tokens_cost_no_more_than_their_length() {
+    let text = "dapi-".repeat(200_000);
+    assert!(
+        problems_of("a.yml", &text)
+            .iter()
+            .all(|problem| problem.code == "A005")
+    );
+    let tokens = "dapi12345678 ".repeat(70_000);
+    assert_eq!(problems_of("a.yml", &tokens).len(), 201);
+    let masked = mask_tokens(&tokens);
+    assert!(masked.len() == tokens.len() && !masked.contains("dapi"));
+}
+
+#[test]
+fn a_large_project_loads() {
+    let entry = |i: usize| {
+        format!(
+            "  - key: mart.table_{i}\n    relation: '{{{{ catalog }}}}.mart.table_{i}'\n    \
+             depends_on: [raw.table_{i}]\n    freshness: {{ max_lag: 5m }}\n"
+        )
+    };
+    let entries: Vec<String> = (0..3_000).map(entry).collect();
+    let (read, problems) = assets(&format!("assets:\n{}", entries.concat()));
+    assert!(problems.is_empty());
+    assert_eq!(read.len(), 3_000);
 }
 
 #[test]

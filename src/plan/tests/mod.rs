@@ -1,0 +1,6 @@
+//! The planner against small worlds, one promise each.
+
+mod consistency;
+mod staleness;
+mod waiting;
+mod world;
