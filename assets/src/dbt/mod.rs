@@ -7,7 +7,8 @@
 //!
 //! The way through it:
 //!
-//! - `read`: the text as a stream, one node at a time, so that memory is the text and what is kept
+//! - `read`, `section`: the text as a stream, one node at a time, so that memory is the text and
+//!   what is kept
 //! - `wire`, `lenient`: the shapes of the file and how little they insist on
 //! - `convert`: one node of the file → one [`Node`]
 //! - `config`: what `config` and `freshness` say
@@ -23,6 +24,7 @@ mod finish;
 mod lenient;
 mod node;
 mod read;
+mod section;
 mod wire;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::join::{Slot, Slots};
+use super::slot::{Slot, Slots};
 use crate::asset::{Consume, Evidence, Upstream};
 use crate::declaration::DeclaredUpstream;
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};

@@ -1,4 +1,4 @@
-//! Which dbt nodes and declarations speak of the same table.
+//! Which dbt nodes speak of the same table.
 //!
 //! Nodes are joined by relation, over all projects: the source of one project is often a model of
 //! another. Of those that name one table, a built one speaks for all.
@@ -7,84 +7,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::DbtInput;
+use super::slot::{Slot, Slots};
 use crate::dbt::Node;
 use crate::declaration::DeclaredAsset;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::key::AssetKey;
 use crate::relation::Relation;
 use crate::task::TaskName;
-
-/// Everything that is said about one asset.
-#[derive(Default)]
-pub(super) struct Slot {
-    /// Its key; first the proposed one, then the decided one. Absent where there is no usable one.
-    pub(super) key: Option<AssetKey>,
-    /// The dbt node that speaks for it.
-    pub(super) node: Option<Node>,
-    /// What dbt says it reads: the manifest, and a `unique_id` there.
-    pub(super) reads: Vec<(usize, Arc<str>)>,
-    /// The task of the node's project.
-    pub(super) project_task: Option<TaskName>,
-    /// The manifest, for messages.
-    pub(super) manifest: Option<Place>,
-    /// The block in the dbt node.
-    pub(super) block: Option<DeclaredAsset>,
-    /// The entry of an asset file.
-    pub(super) file: Option<DeclaredAsset>,
-}
-
-impl Slot {
-    /// Returns where to point at in a message: the most specific place that speaks of it.
-    pub(super) fn place(&self) -> Option<&Place> {
-        let declared = self
-            .file
-            .as_ref()
-            .or(self.block.as_ref())
-            .map(|declared| &declared.place);
-        declared.or(self.manifest.as_ref())
-    }
-
-    /// Goes through the declarations, the one that wins first.
-    pub(super) fn declarations(&self) -> impl Iterator<Item = &DeclaredAsset> {
-        self.file.iter().chain(&self.block)
-    }
-
-    /// Returns the relation as the last one to speak has it.
-    pub(super) fn relation(&self) -> Option<&Relation> {
-        let declared = self
-            .declarations()
-            .find_map(|declared| declared.relation.as_ref());
-        declared.or_else(|| self.node.as_ref()?.relation.as_ref())
-    }
-}
-
-/// All slots, and how `unique_id`s lead to them.
-#[derive(Default)]
-pub(super) struct Slots {
-    pub(super) list: Vec<Slot>,
-    /// For each manifest: position of the slot by `unique_id`.
-    by_id: Vec<HashMap<Arc<str>, usize>>,
-}
-
-impl Slots {
-    /// Finds a node by `unique_id`: in its own manifest, else in the first that has it.
-    pub(super) fn find(&self, manifest: usize, unique_id: &str) -> Option<&Slot> {
-        let own = self
-            .by_id
-            .get(manifest)
-            .and_then(|ids| ids.get(unique_id))
-            .copied();
-        self.list.get(own.or_else(|| self.position(unique_id))?)
-    }
-
-    /// Finds a node by `unique_id` in the first manifest that has it.
-    pub(super) fn position(&self, unique_id: &str) -> Option<usize> {
-        self.by_id
-            .iter()
-            .find_map(|ids| ids.get(unique_id))
-            .copied()
-    }
-}
 
 /// What two nodes must share to be one asset.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -231,78 +159,4 @@ fn block_ignored(winner: &Node, member: &Member, place: Option<Place>) -> Diagno
         .help(format!(
             "move the block to `{winner}`, or into an asset file"
         ))
-}
-
-/// Joins the entries of asset files with the slots of dbt nodes, or gives them slots of their own.
-///
-/// A declaration means the node whose `unique_id` is its key, else the node with its relation, else
-/// the node with its key.
-pub(super) fn declarations(
-    slots: &mut Slots,
-    declared: Vec<DeclaredAsset>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let mut by_relation: HashMap<Relation, usize> = HashMap::new();
-    let mut by_key: HashMap<AssetKey, usize> = HashMap::new();
-    for (position, slot) in slots.list.iter().enumerate() {
-        if let Some(relation) = slot.relation() {
-            by_relation.entry(relation.clone()).or_insert(position);
-        }
-        if let Some(key) = &slot.key {
-            by_key.entry(key.clone()).or_insert(position);
-        }
-    }
-    let mut seen: HashMap<AssetKey, Place> = HashMap::new();
-    for declaration in declared {
-        if let Some(key) = &declaration.key {
-            if let Some(first) = seen.get(key) {
-                diagnostics.push(declared_twice(key, first, &declaration.place));
-                continue;
-            }
-            seen.insert(key.clone(), declaration.place.clone());
-        }
-        let id = declaration
-            .key
-            .as_ref()
-            .and_then(|key| slots.position(key.as_str()));
-        let relation = || by_relation.get(declaration.relation.as_ref()?).copied();
-        let key = || by_key.get(declaration.key.as_ref()?).copied();
-        let target = id.or_else(relation).or_else(key);
-        let Some(slot) = target.and_then(|position| slots.list.get_mut(position)) else {
-            slots.list.push(Slot {
-                file: Some(declaration),
-                ..Slot::default()
-            });
-            continue;
-        };
-        match &slot.file {
-            Some(first) => diagnostics.push(node_declared_twice(slot, first, &declaration)),
-            None => slot.file = Some(declaration),
-        }
-    }
-}
-
-fn declared_twice(key: &AssetKey, first: &Place, second: &Place) -> Diagnostic {
-    Diagnostic::error(
-        "R001",
-        Some(second.clone()),
-        format!("`{key}` is declared twice"),
-    )
-    .note(format!(
-        "first at {}:{}:{}",
-        first.file, first.line, first.column
-    ))
-    .help("remove one of the two, or give it another key")
-}
-
-fn node_declared_twice(slot: &Slot, first: &DeclaredAsset, second: &DeclaredAsset) -> Diagnostic {
-    let node = slot.node.as_ref().map_or("", |node| &*node.dbt.unique_id);
-    let place = &first.place;
-    let message = format!("the dbt node `{node}` is declared twice");
-    Diagnostic::error("R001", Some(second.place.clone()), message)
-        .note(format!(
-            "first at {}:{}:{}",
-            place.file, place.line, place.column
-        ))
-        .help("remove one of the two: they have the same relation, key or `unique_id`")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::join::Slot;
+use super::slot::Slot;
 use crate::asset::{Asset, AssetKind, Binding};
 use crate::declaration::{DeclaredAsset, DeclaredBinding, DeclaredTask, Defaults};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};

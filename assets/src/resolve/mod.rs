@@ -5,7 +5,7 @@
 //! tests and upstreams, which add up. Problems are collected, and what can be kept is kept, so that
 //! one problem never hides the others; while there are errors nothing may be planned.
 //!
-//! - `join`: which nodes and declarations speak of the same table
+//! - `join`, `declared`: which nodes and declarations speak of the same table, and make a `slot`
 //! - `name`: which key each has
 //! - `merge`: what an asset is when all of them were heard
 //! - `edges`: what it reads
@@ -14,10 +14,12 @@
 //! It knows no cycles and collapses no views: that is the `lineage` crate's.
 
 mod check;
+mod declared;
 mod edges;
 mod join;
 mod merge;
 mod name;
+mod slot;
 
 #[cfg(test)]
 mod tests;
@@ -82,7 +84,7 @@ pub fn resolve(input: ResolveInput) -> Resolved {
     check::project_tasks(&dbt, &tasks, &mut diagnostics);
     let mut slots = join::dbt_nodes(dbt, &mut diagnostics);
     name::propose(&mut slots.list, &mut diagnostics);
-    join::declarations(&mut slots, declared, &mut diagnostics);
+    declared::join(&mut slots, declared, &mut diagnostics);
     name::decide(&mut slots.list, &mut diagnostics);
     let upstreams = edges::all(&slots, &mut diagnostics);
     let mut merger = merge::Merger::new(&defaults, tasks);

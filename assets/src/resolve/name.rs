@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::join::Slot;
+use super::slot::Slot;
 use crate::diagnostic::Diagnostic;
 use crate::key::AssetKey;
 
