@@ -4,14 +4,19 @@
 //! was seen and remembered, **execute** the plan exactly once, **record** everything.
 
 pub mod adapters;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod databricks;
 pub mod delta_log;
+pub mod error;
 pub mod execute;
 pub mod observe;
 pub mod plan;
 pub mod ports;
+pub mod project;
 pub mod reconcile;
 pub mod secret;
 pub mod state;
 pub mod store;
+pub mod telemetry;

@@ -1,2 +1,7 @@
-//! Arguments in, exit code out.
-fn main() {}
+//! Arguments in, exit code out; everything else is the library's.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(headwater::cli::run(std::env::args_os()))
+}

@@ -1,0 +1,196 @@
+//! What can be typed: options, commands and their help texts.
+//!
+//! Nothing is decided here. Values that several commands take alike have one type here.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::completions::CompletionsArgs;
+use super::init::InitArgs;
+use super::ls::LsArgs;
+use super::output::{Colour, Format};
+use super::schema::SchemaArgs;
+use crate::telemetry::LogFormat;
+
+const EXIT_CODES: &str = "\
+Exit codes, the same for every command:
+  0    done, also where there was nothing to do
+  1    the command ran and something failed
+  2    a usage, configuration or declaration error
+  3    another reconciler holds the lease: a cron overlap, harmless
+  4    not authenticated or not authorized
+  5    a remote stayed unavailable after retries; some assets are unknown
+  6    a condition that was asked for holds
+  130  interrupted
+  143  terminated
+
+Results go to stdout, logs and progress to stderr. Every error has a code; docs/errors.md explains
+each.";
+
+/// Keeps Delta tables fresh: observes them, decides what is stale and why, and has just that rebuilt.
+#[derive(Debug, Parser)]
+#[command(
+    name = "headwater",
+    version,
+    about,
+    after_help = EXIT_CODES,
+    max_term_width = 100,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Globals {
+    /// Folder with headwater.yml [default: the nearest one at or above the current folder]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub project: Option<PathBuf>,
+
+    /// Environment to work in [default: HEADWATER_ENV, else the project's default]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub env: Option<String>,
+
+    /// Form of the result
+    #[arg(
+        short,
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        global = true
+    )]
+    pub output: Format,
+
+    /// Print results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Log more: -v what changes, -vv for a bug report, -vvv everything
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// When to use colour; NO_COLOR and CLICOLOR_FORCE count as well
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
+    pub color: Colour,
+
+    /// Form of log lines on stderr
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        global = true
+    )]
+    pub log_format: LogFormat,
+}
+
+impl Globals {
+    /// Returns how many steps above warnings are logged.
+    pub fn verbosity(&self) -> i8 {
+        if self.quiet {
+            return -1;
+        }
+        i8::try_from(self.verbose).unwrap_or(i8::MAX)
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Begin a project: write a commented headwater.yml from what is found
+    Init(InitArgs),
+    /// Check all declarations and print every problem
+    #[command(
+        long_about = "Loads the project, every asset file and every dbt manifest, and prints every \
+                      problem with its place, an excerpt and a way out. Touches no network and no \
+                      state.",
+        after_help = "Examples:\n  headwater validate\n  headwater validate --env prod -o json"
+    )]
+    Validate,
+    /// List assets
+    Ls(LsArgs),
+    /// Print the JSON Schema of declarations, for editors
+    Schema(SchemaArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+}
+
+/// Which assets a command is about.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SelectArgs {
+    /// Assets in dbt's syntax: name, +upstream, downstream+, @closure, tag:, kind:, owner:, path
+    ///
+    /// Several ones, or blanks inside of one, unite; commas intersect. Without any, every asset.
+    #[arg(value_name = "SELECT")]
+    pub select: Vec<String>,
+
+    /// Assets to leave out, in the same syntax
+    #[arg(long, value_name = "SELECT")]
+    pub exclude: Vec<String>,
+}
+
+/// Another `now`, for commands that read.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct AtArg {
+    /// Answer as of this instant: RFC 3339, or a date for its midnight in UTC
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// What a schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Asset files
+    Asset,
+    /// The project file, headwater.yml
+    Project,
+}
+
+/// Reads an instant of the command line: RFC 3339 with its offset, or a date in UTC.
+///
+/// # Errors
+///
+/// Says how an instant is written.
+pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Ok(instant.to_utc());
+    }
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    date.and_then(|date| date.and_hms_opt(0, 0, 0))
+        .map(|midnight| midnight.and_utc())
+        .ok_or_else(|| "write `2026-11-20T13:00:00Z` or `2026-11-20`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn instants_have_an_offset_or_are_dates() {
+        let noon = parse_instant("2026-11-20T14:00:00+02:00").unwrap();
+        assert_eq!(noon.to_rfc3339(), "2026-11-20T12:00:00+00:00");
+        let midnight = parse_instant("2026-11-20").unwrap();
+        assert_eq!(midnight.to_rfc3339(), "2026-11-20T00:00:00+00:00");
+        assert!(parse_instant("2026-11-20T12:00:00").is_err());
+        assert!(parse_instant("yesterday").is_err());
+    }
+}
