@@ -34,7 +34,6 @@ each.";
 #[command(
     name = "headwater",
     version,
-    about,
     after_help = EXIT_CODES,
     max_term_width = 100,
     propagate_version = false,
@@ -58,17 +57,18 @@ pub struct Globals {
     #[arg(long, value_name = "DIR", global = true)]
     pub project: Option<PathBuf>,
 
-    /// Environment to work in [default: HEADWATER_ENV, else the project's default]
+    /// Environment to work in [default: `HEADWATER_ENV`, else the project's default]
     #[arg(long, value_name = "NAME", global = true)]
     pub env: Option<String>,
 
-    /// Form of the result
+    /// Form of the result: table, json, yaml or ndjson
     #[arg(
         short,
         long,
         value_enum,
         value_name = "FORMAT",
         default_value_t,
+        hide_possible_values = true,
         global = true
     )]
     pub output: Format,
@@ -81,16 +81,24 @@ pub struct Globals {
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
 
-    /// When to use colour; NO_COLOR and CLICOLOR_FORCE count as well
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
+    /// When to use colour: auto, always or never. `NO_COLOR` and `CLICOLOR_FORCE` count, too
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        global = true
+    )]
     pub color: Colour,
 
-    /// Form of log lines on stderr
+    /// Form of log lines on stderr: text or json
     #[arg(
         long,
         value_enum,
         value_name = "FORMAT",
         default_value_t,
+        hide_possible_values = true,
         global = true
     )]
     pub log_format: LogFormat,

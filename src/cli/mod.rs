@@ -111,7 +111,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Validate => validate::run(context),
         Command::Ls(args) => ls::run(context, args),
         Command::Schema(args) => schema::run(context, *args),
-        Command::Completions(args) => completions::run(context, args),
+        Command::Completions(args) => completions::run(context, *args),
     }
 }
 
