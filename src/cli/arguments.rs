@@ -118,18 +118,27 @@ impl Globals {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Begin a project: write a commented headwater.yml from what is found
+    ///
+    /// Looks for a dbt project and its manifest and for a Databricks bundle, and writes
+    /// headwater.yml, a first asset file and the schemas for editors. Never overwrites a file.
     Init(InitArgs),
     /// Check all declarations and print every problem
+    ///
+    /// Loads the project, every asset file and every dbt manifest, and prints every problem with
+    /// its place, an excerpt and a way out. Touches no network and no state.
     #[command(
-        long_about = "Loads the project, every asset file and every dbt manifest, and prints every \
-                      problem with its place, an excerpt and a way out. Touches no network and no \
-                      state.",
         after_help = "Examples:\n  headwater validate\n  headwater validate --env prod -o json"
     )]
     Validate,
     /// List assets
+    ///
+    /// Lists assets with what is declared about them: kind, task, freshness, owner. Touches no
+    /// network and no state; how assets are is what `headwater status` says.
     Ls(LsArgs),
     /// Print the JSON Schema of declarations, for editors
+    ///
+    /// Prints the JSON Schema (draft-07) of asset files or of headwater.yml. `headwater init`
+    /// writes both to .headwater/schema, where the first lines of its files point.
     Schema(SchemaArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
@@ -138,9 +147,8 @@ pub enum Command {
 /// Which assets a command is about.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SelectArgs {
-    /// Assets in dbt's syntax: name, +upstream, downstream+, @closure, tag:, kind:, owner:, path
-    ///
-    /// Several ones, or blanks inside of one, unite; commas intersect. Without any, every asset.
+    /// Assets in dbt's syntax: name, +upstream, downstream+, @closure, tag:, kind:, owner:, path:.
+    /// Blanks unite, commas intersect; without any, every asset
     #[arg(value_name = "SELECT")]
     pub select: Vec<String>,
 

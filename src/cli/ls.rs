@@ -18,8 +18,6 @@ use crate::error::{CommandError, Exit};
 /// Arguments of `ls`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Lists assets with what is declared about them: kind, task, owner, freshness. \
-                  Touches no network and no state; how assets are is `headwater status`'s to say.",
     after_help = "Examples:\n  headwater ls\n  headwater ls 'tag:finance,kind:table'\n  \
                   headwater ls +gold.revenue --exclude kind:source -o json"
 )]

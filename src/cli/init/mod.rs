@@ -28,8 +28,6 @@ const ASSET_SCHEMA: &str = ".headwater/schema/asset.schema.json";
 /// Arguments of `init`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Writes a commented headwater.yml and a first asset file from what it finds: a \
-                  dbt project and its manifest, a Databricks bundle. Never overwrites a file.",
     after_help = "Examples:\n  headwater init\n  headwater init --dbt transform\n  \
                   headwater init --project lakehouse"
 )]
