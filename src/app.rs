@@ -72,7 +72,9 @@ impl Link {
 
     /// Returns its catalog, if it may be asked.
     pub fn catalog(&self) -> Option<&dyn Catalog> {
-        self.catalog.as_ref().map(|catalog| -> &dyn Catalog { catalog })
+        self.catalog
+            .as_ref()
+            .map(|catalog| -> &dyn Catalog { catalog })
     }
 }
 
@@ -116,7 +118,11 @@ impl App {
         };
         let random = SystemRandom;
         let first = u32::try_from(random.bits() & 0xffff).unwrap_or_default();
-        let linked = loaded.environment.databricks.as_ref().map(|declared| link(declared, variables));
+        let linked = loaded
+            .environment
+            .databricks
+            .as_ref()
+            .map(|declared| link(declared, variables));
         let (workspace, workspace_problem) = match linked {
             None => (None, None),
             Some(Ok(link)) => (Some(link), None),
@@ -201,7 +207,10 @@ impl App {
 
     /// Returns a name for this process as a holder of the lease: host, process, chance.
     pub fn holder(&self) -> String {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
         let chance = self.random.bits() & 0xffff_ffff;
         format!("{host}/{}/{chance:08x}", std::process::id())
     }
@@ -216,16 +225,25 @@ fn link(declared: &Connection, variables: &Variables) -> Result<Link, CommandErr
         .collect();
     // The offset to the service's clock is against the true clock, whatever `--at` says.
     let system = SystemClock::start();
-    let client = Workspace::new(connection, Settings::default(), Arc::new(move || system.now()))
-        .map_err(|error| {
-            CommandError::from_chain(error.code(), Exit::Usage, &error).hint(error.hint())
-        })?;
+    let client = Workspace::new(
+        connection,
+        Settings::default(),
+        Arc::new(move || system.now()),
+    )
+    .map_err(|error| {
+        CommandError::from_chain(error.code(), Exit::Usage, &error).hint(error.hint())
+    })?;
     let clock: Arc<dyn Clock> = Arc::new(system);
     let catalog = declared
         .catalog_lookup
         .unwrap_or(true)
         .then(|| WorkspaceCatalog::new(client.clone(), Arc::clone(&clock)));
-    Ok(Link { jobs: WorkspaceJobs::new(client.clone(), clock), catalog, client, sources })
+    Ok(Link {
+        jobs: WorkspaceJobs::new(client.clone(), clock),
+        catalog,
+        client,
+        sources,
+    })
 }
 
 fn connection(
@@ -237,8 +255,10 @@ fn connection(
         text: std::fs::read_to_string(&path).ok().map(Secret::new),
         path: path.display().to_string(),
     });
-    let declared =
-        DeclaredConnection { profile: declared.profile.clone(), host: declared.host.clone() };
+    let declared = DeclaredConnection {
+        profile: declared.profile.clone(),
+        host: declared.host.clone(),
+    };
     resolve(&declared, environment, file.as_ref()).map_err(|error| credentials(&error))
 }
 

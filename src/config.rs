@@ -23,6 +23,11 @@ impl Variables {
         Self(texts.collect())
     }
 
+    /// Returns all of them: for the resolution of credentials, which knows many names.
+    pub fn all(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
     /// Returns the value of a variable, also where it is empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

@@ -4,6 +4,7 @@
 //! was seen and remembered, **execute** the plan exactly once, **record** everything.
 
 pub mod adapters;
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -16,7 +17,10 @@ pub mod plan;
 pub mod ports;
 pub mod project;
 pub mod reconcile;
+pub mod report;
 pub mod secret;
+pub mod signals;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod watch;

@@ -52,7 +52,11 @@ impl Watcher {
             notified.take(event);
         })
         .map_err(WatchError::Unavailable)?;
-        Ok(Self { inner, tables: BTreeSet::new(), shared })
+        Ok(Self {
+            inner,
+            tables: BTreeSet::new(),
+            shared,
+        })
     }
 
     /// Watches the logs of these tables, beside those that are watched already. A table that does
@@ -81,8 +85,11 @@ impl Watcher {
                 tracing::debug!(path = %folder.display(), error = %error, "not watched");
             }
         }
-        let mut known =
-            self.shared.project_files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .shared
+            .project_files
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         *known = files;
     }
 
@@ -114,9 +121,15 @@ impl Shared {
         if !is_change {
             return;
         }
-        let files = self.project_files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let files = self
+            .project_files
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let is_project = event.paths.iter().any(|path| {
-            files.contains(path) || files.iter().any(|file| path.parent() == Some(file.as_path()))
+            files.contains(path)
+                || files
+                    .iter()
+                    .any(|file| path.parent() == Some(file.as_path()))
         });
         let is_log = event.paths.iter().any(|path| is_commit(path));
         if is_project {
@@ -130,7 +143,12 @@ impl Shared {
 
 /// A commit file in a log; temporary files and checkpoints say nothing new.
 fn is_commit(path: &Path) -> bool {
-    let is_json = path.extension().is_some_and(|extension| extension == "json");
-    let in_log = path.parent().and_then(Path::file_name).is_some_and(|name| name == "_delta_log");
+    let is_json = path
+        .extension()
+        .is_some_and(|extension| extension == "json");
+    let in_log = path
+        .parent()
+        .and_then(Path::file_name)
+        .is_some_and(|name| name == "_delta_log");
     is_json && in_log
 }

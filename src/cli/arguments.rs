@@ -8,10 +8,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
+use super::explain::ExplainArgs;
 use super::init::InitArgs;
 use super::ls::LsArgs;
+use super::observe::ObserveArgs;
 use super::output::{Colour, Format};
+use super::plan::PlanArgs;
+use super::reconcile::ReconcileArgs;
 use super::schema::SchemaArgs;
+use super::status::StatusArgs;
 use crate::telemetry::LogFormat;
 
 const EXIT_CODES: &str = "\
@@ -135,6 +140,16 @@ pub enum Command {
     /// Lists assets with what is declared about them: kind, task, freshness, owner. Touches no
     /// network and no state; how assets are is what `headwater status` says.
     Ls(LsArgs),
+    /// Look at every table now and record what is there; start nothing
+    Observe(ObserveArgs),
+    /// Say what reconcile would do now, and why
+    Plan(PlanArgs),
+    /// Make one pass: observe, collect, decide, start what is stale
+    Reconcile(ReconcileArgs),
+    /// Say how fresh assets are
+    Status(StatusArgs),
+    /// Tell why an asset is fresh, stale, waiting or failed
+    Explain(ExplainArgs),
     /// Print the JSON Schema of declarations, for editors
     ///
     /// Prints the JSON Schema (draft-07) of asset files or of headwater.yml. `headwater init`

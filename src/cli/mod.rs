@@ -10,14 +10,22 @@
 pub mod arguments;
 mod completions;
 pub mod diagnostics;
+mod explain;
 pub mod human;
 mod init;
 mod ls;
+mod observe;
+mod open;
 pub mod output;
+mod plan;
+mod progress;
+mod reconcile;
 mod schema;
 pub mod select;
+mod status;
 pub mod table;
 mod validate;
+mod watching;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -110,6 +118,11 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Init(args) => init::run(context, args),
         Command::Validate => validate::run(context),
         Command::Ls(args) => ls::run(context, args),
+        Command::Observe(args) => block_on(observe::run(context, args)),
+        Command::Plan(args) => block_on(plan::run(context, args)),
+        Command::Reconcile(args) => block_on(reconcile::run(context, args)),
+        Command::Status(args) => status::run(context, args),
+        Command::Explain(args) => explain::run(context, args),
         Command::Schema(args) => schema::run(context, *args),
         Command::Completions(args) => completions::run(context, *args),
     }

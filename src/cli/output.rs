@@ -13,9 +13,7 @@ use serde::Serialize;
 use super::human::printable;
 use crate::config::Variables;
 use crate::error::{CommandError, Exit};
-
-/// The version of all documents; fields only ever get added to it.
-pub const API_VERSION: &str = "headwater/v1";
+use crate::report::API_VERSION;
 
 /// The form of a result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -136,6 +134,41 @@ impl Output {
                 self.text(&lines?)
             }
         }
+    }
+
+    /// Returns whether results go to a program.
+    pub fn is_for_programs(&self) -> bool {
+        self.format != Format::Table
+    }
+
+    /// Prints a document that has its envelope; `list` names the field whose items are the lines
+    /// of NDJSON, `text` makes the form for people.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::emit`].
+    pub fn emit_value(
+        &self,
+        document: &serde_json::Value,
+        list: Option<&str>,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CommandError> {
+        let items = list.and_then(|list| document.get(list)?.as_array());
+        match (self.format, items) {
+            (Format::Table, _) => self.text(&text()),
+            (Format::Json | Format::Yaml, _) => self.whole(document),
+            (Format::Ndjson, None) => self.line(document),
+            (Format::Ndjson, Some(items)) => items.iter().try_for_each(|item| self.line(item)),
+        }
+    }
+
+    /// Prints a value as one line of JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::emit`].
+    pub fn line(&self, value: &serde_json::Value) -> Result<(), CommandError> {
+        self.text(&json_line(value)?)
     }
 
     /// Prints a value without an envelope, as JSON unless YAML was asked for.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assets::policy::{Automation, Consistency};
 use assets::{Asset, AssetKey, TableVersion};
-use lineage::{AssetGraph, AssetIndex};
+use lineage::AssetIndex;
 use serde_json::{Value, json};
 
 use super::plan::reason;
@@ -35,7 +35,11 @@ pub fn explanation(explained: &Explained<'_>) -> Value {
     let Some(health) = explained.situation.healths.get(explained.asset.position()) else {
         return Value::Null;
     };
-    let decision = explained.situation.plan.decisions.get(explained.asset.position());
+    let decision = explained
+        .situation
+        .plan
+        .decisions
+        .get(explained.asset.position());
     let mut fields = health_document(graph, health);
     let more = json!({
         "relation": asset.relation,
@@ -112,18 +116,32 @@ fn link(explained: &Explained<'_>, asset: AssetIndex, input: AssetIndex) -> Valu
     let graph = explained.input.graph;
     let memory = explained.input.memory;
     let (reader, upstream) = (&graph.asset(asset).key, &graph.asset(input).key);
-    let consumed = memory.consumption.get(reader).and_then(|known| known.get(upstream));
+    let consumed = memory
+        .consumption
+        .get(reader)
+        .and_then(|known| known.get(upstream));
     let consumed_version = consumed.and_then(|consumed| consumed.version.as_ref());
-    let newest = memory.commits.get(upstream).and_then(|commits| commits.last());
+    let newest = memory
+        .commits
+        .get(upstream)
+        .and_then(|commits| commits.last());
     let current = newest.map(|commit| &commit.version);
     let is_behind = current.is_some() && current != consumed_version;
-    let since = memory.commits.get(upstream).into_iter().flatten().find(|commit| {
-        consumed_version.is_none_or(|consumed| {
-            consumed.table_id != commit.version.table_id
-                || commit.version.version > consumed.version
-        })
-    });
-    let evidence = graph.evidence(input, asset).iter().map(|evidence| evidence.as_str());
+    let since = memory
+        .commits
+        .get(upstream)
+        .into_iter()
+        .flatten()
+        .find(|commit| {
+            consumed_version.is_none_or(|consumed| {
+                consumed.table_id != commit.version.table_id
+                    || commit.version.version > consumed.version
+            })
+        });
+    let evidence = graph
+        .evidence(input, asset)
+        .iter()
+        .map(|evidence| evidence.as_str());
     json!({
         "asset": reader,
         "upstream": upstream,
@@ -147,7 +165,9 @@ fn waiting_for(decision: Option<&Decision>) -> Vec<Value> {
 }
 
 fn built(memory: &Memory, asset: &Asset) -> Value {
-    let Some(build) = memory.builds.get(&asset.key) else { return Value::Null };
+    let Some(build) = memory.builds.get(&asset.key) else {
+        return Value::Null;
+    };
     json!({
         "at": optional_instant(build.built_at),
         "by_us": !build.is_adopted,
@@ -170,14 +190,17 @@ fn provenance(explained: &Explained<'_>) -> Vec<Value> {
     let key = &graph.asset(explained.asset).key;
     let mut found: BTreeMap<AssetKey, Result<TableVersion, &'static str>> = BTreeMap::new();
     let consumed = memory.consumption.get(key).into_iter().flatten();
-    let mut next: Vec<(AssetKey, Option<TableVersion>)> =
-        consumed.map(|(upstream, consumed)| (upstream.clone(), consumed.version.clone())).collect();
+    let mut next: Vec<(AssetKey, Option<TableVersion>)> = consumed
+        .map(|(upstream, consumed)| (upstream.clone(), consumed.version.clone()))
+        .collect();
     let mut seen = BTreeSet::new();
     while let Some((upstream, version)) = next.pop() {
         if !seen.insert((upstream.clone(), version.clone())) {
             continue;
         }
-        let Some(index) = graph.index_of(upstream.as_str()) else { continue };
+        let Some(index) = graph.index_of(upstream.as_str()) else {
+            continue;
+        };
         let Some(version) = version else {
             found.entry(upstream).or_insert(Err("it had no data"));
             continue;
@@ -189,7 +212,9 @@ fn provenance(explained: &Explained<'_>) -> Vec<Value> {
         match inputs_of(explained, &upstream, &version) {
             Some(inputs) => next.extend(inputs),
             None => {
-                found.entry(upstream).or_insert(Err("nobody knows what this version consumed"));
+                found
+                    .entry(upstream)
+                    .or_insert(Err("nobody knows what this version consumed"));
             }
         }
     }
@@ -229,11 +254,23 @@ fn inputs_of(
     let commit = commits.iter().find(|commit| commit.version == *version)?;
     if let Some(intent) = commit.intent.as_ref().and_then(explained.intent) {
         let inputs = intent.inputs.get(asset)?;
-        return Some(inputs.iter().map(|(key, version)| (key.clone(), version.clone())).collect());
+        return Some(
+            inputs
+                .iter()
+                .map(|(key, version)| (key.clone(), version.clone()))
+                .collect(),
+        );
     }
-    let is_newest = commits.last().is_some_and(|newest| newest.version == *version);
+    let is_newest = commits
+        .last()
+        .is_some_and(|newest| newest.version == *version);
     let known = memory.consumption.get(asset).filter(|_| is_newest)?;
-    Some(known.iter().map(|(key, consumed)| (key.clone(), consumed.version.clone())).collect())
+    Some(
+        known
+            .iter()
+            .map(|(key, consumed)| (key.clone(), consumed.version.clone()))
+            .collect(),
+    )
 }
 
 fn automation(asset: &Asset) -> Value {
@@ -267,4 +304,3 @@ fn last_decision(decision: &DecisionRecord) -> Value {
         "reasons": reasons,
     })
 }
-

@@ -39,7 +39,11 @@ fn document(kind: &str, fields: Value) -> Value {
 /// Writes an instant as RFC 3339 in UTC, with milliseconds where it has any.
 pub fn instant(at: DateTime<Utc>) -> String {
     let has_millis = at.timestamp_subsec_millis() > 0;
-    let precision = if has_millis { SecondsFormat::Millis } else { SecondsFormat::Secs };
+    let precision = if has_millis {
+        SecondsFormat::Millis
+    } else {
+        SecondsFormat::Secs
+    };
     at.to_rfc3339_opts(precision, true)
 }
 

@@ -18,8 +18,12 @@ pub fn plan_document(
     environment: (&str, Option<&str>),
     is_shown: &dyn Fn(&Decision) -> bool,
 ) -> Value {
-    let decisions: Vec<Value> =
-        plan.decisions.iter().filter(|d| is_shown(d)).map(|d| decision(d, graph)).collect();
+    let decisions: Vec<Value> = plan
+        .decisions
+        .iter()
+        .filter(|d| is_shown(d))
+        .map(|d| decision(d, graph))
+        .collect();
     let requests: Vec<Value> = plan
         .requests
         .iter()
@@ -62,9 +66,9 @@ fn request_document(
     environment: (&str, Option<&str>),
 ) -> Value {
     let index = graph.index_of(request.asset.as_str());
-    let rendered = index.zip(tasks.get(&request.task)).map(|(index, task)| {
-        render_parameters(request, graph.asset(index), task, environment)
-    });
+    let rendered = index
+        .zip(tasks.get(&request.task))
+        .map(|(index, task)| render_parameters(request, graph.asset(index), task, environment));
     let (parameters, problem) = match rendered {
         Some(Ok(parameters)) => (json!(parameters), Value::Null),
         Some(Err(error)) => (Value::Null, json!(error.to_string())),

@@ -7,7 +7,10 @@ use crate::ports::RunRecord;
 
 /// Lists attempts, newest first.
 pub fn run_list(runs: &[RunRecord]) -> Value {
-    document("RunList", json!({ "runs": runs.iter().map(run).collect::<Vec<_>>() }))
+    document(
+        "RunList",
+        json!({ "runs": runs.iter().map(run).collect::<Vec<_>>() }),
+    )
 }
 
 /// Says everything about the attempts of one intent.

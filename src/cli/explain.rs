@@ -1,0 +1,216 @@
+//! `explain`: why an asset is fresh, stale, waiting or failed.
+
+use assets::did_you_mean;
+use serde_json::Value;
+
+use super::Context;
+use super::arguments::AtArg;
+use super::open::load_app;
+use super::reconcile::plan_input;
+use super::table::{Cell, Table, Tone};
+use crate::app::App;
+use crate::error::{CommandError, Exit};
+use crate::ports::State;
+use crate::report::{self, Explained, Situation};
+use crate::state::IntentId;
+
+/// How many recorded decisions are shown.
+const DECISIONS: usize = 5;
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    long_about = "Tells the causal chain behind one asset: what it incorporates of each input, \
+                  what the inputs hold now, what it waits for, what was decided before, and which \
+                  version of every root it shows.",
+    after_help = "Examples:\n  headwater explain finance.revenue\n  \
+                  headwater explain finance.revenue -o json"
+)]
+pub struct ExplainArgs {
+    /// The asset's key
+    #[arg(value_name = "ASSET")]
+    pub asset: String,
+    /// Judge as of another instant.
+    #[command(flatten)]
+    pub at: AtArg,
+}
+
+pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CommandError> {
+    let app = load_app(context, args.at.at)?;
+    let asset = find(&app, &args.asset)?;
+    let store = app.copy_state()?;
+    let memory = store.load()?;
+    let input = plan_input(&app, &memory);
+    let situation = Situation::of(&input);
+    let last_decisions = store.decisions(&app.graph.asset(asset).key, DECISIONS)?;
+    let intent = |id: &IntentId| store.intent(id).ok().flatten();
+    let document = report::explanation(&Explained {
+        input: &input,
+        situation: &situation,
+        asset,
+        last_decisions: &last_decisions,
+        intent: &intent,
+    });
+    context
+        .output
+        .emit_value(&document, None, || text(&document))?;
+    Ok(Exit::Done)
+}
+
+/// Finds the one asset that is meant: by key, or by a selection that names just one.
+pub(super) fn find(app: &App, name: &str) -> Result<lineage::AssetIndex, CommandError> {
+    let name = name.split_once('@').map_or(name, |(asset, _)| asset);
+    if let Some(index) = app.graph.index_of(name) {
+        return Ok(index);
+    }
+    let found = lineage::Selection::parse(name)
+        .map(|selection| selection.evaluate(&app.graph, &|_| "unknown").assets)
+        .unwrap_or_default();
+    if let [only] = found.as_slice() {
+        return Ok(*only);
+    }
+    let keys = app
+        .graph
+        .indices()
+        .map(|index| app.graph.asset(index).key.as_str());
+    let hint = did_you_mean(name, keys).map_or_else(
+        || "`headwater ls` lists every asset".to_owned(),
+        |meant| format!("did you mean `{meant}`?"),
+    );
+    let message = match found.len() {
+        0 => format!("no asset is named `{name}`"),
+        count => format!("`{name}` names {count} assets, and one is explained at a time"),
+    };
+    Err(CommandError::new("C006", Exit::Usage, message).hint(hint))
+}
+
+fn text(document: &Value) -> String {
+    let word = |name: &str| {
+        document
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("-")
+            .to_owned()
+    };
+    let mut text = format!("{}\n", word("verdict"));
+    let mut about = Table::new(&["ASSET", "KIND", "HEALTH", "ACTION", "TASK", "DATA CHANGED"]);
+    about.row(vec![
+        Cell::new(word("asset"), Tone::Strong),
+        Cell::plain(word("kind")),
+        Cell::plain(word("health")),
+        Cell::plain(word("action")),
+        Cell::plain(word("task")),
+        Cell::plain(word("data_changed_at")),
+    ]);
+    push(&mut text, "", &about);
+    push(
+        &mut text,
+        "Inputs: what is incorporated, and what they hold",
+        &chain(document),
+    );
+    push(&mut text, "Why", &messages(document, "decision"));
+    push(
+        &mut text,
+        "Roots: the version that is shown",
+        &provenance(document),
+    );
+    push(&mut text, "Last decisions", &decisions(document));
+    text
+}
+
+fn push(text: &mut String, title: &str, table: &Table) {
+    if table.is_empty() {
+        return;
+    }
+    text.push('\n');
+    if !title.is_empty() {
+        text.push_str(title);
+        text.push('\n');
+    }
+    text.push_str(&table.render());
+}
+
+fn list<'a>(document: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    document
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn cell(value: &Value, name: &str) -> Cell {
+    match value.get(name) {
+        None | Some(Value::Null) => Cell::plain(""),
+        Some(Value::String(text)) => Cell::plain(text),
+        Some(other) => Cell::plain(other.to_string()),
+    }
+}
+
+fn chain(document: &Value) -> Table {
+    let mut table = Table::new(&[
+        "INPUT",
+        "READ BY",
+        "INCORPORATED",
+        "HOLDS",
+        "BEHIND SINCE",
+        "KNOWN BY",
+    ]);
+    for link in list(document, "chain") {
+        let is_assumed = link
+            .get("is_assumed")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
+        let basis = link
+            .get("basis")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let known_by = if is_assumed {
+            format!("assumed ({basis})")
+        } else {
+            basis.to_owned()
+        };
+        table.row(vec![
+            cell(link, "upstream"),
+            cell(link, "asset"),
+            cell(link, "consumed_version"),
+            cell(link, "current_version"),
+            cell(link, "since"),
+            Cell::plain(known_by),
+        ]);
+    }
+    table
+}
+
+fn messages(document: &Value, name: &str) -> Table {
+    let mut table = Table::new(&["CODE", "REASON"]);
+    for reason in list(document, name) {
+        table.row(vec![cell(reason, "code"), cell(reason, "message")]);
+    }
+    table
+}
+
+fn provenance(document: &Value) -> Table {
+    let mut table = Table::new(&["ROOT", "VERSION", "NOTE"]);
+    for root in list(document, "provenance") {
+        table.row(vec![
+            cell(root, "root"),
+            cell(root, "version"),
+            cell(root, "reason"),
+        ]);
+    }
+    table
+}
+
+fn decisions(document: &Value) -> Table {
+    let mut table = Table::new(&["PASS", "AT", "ACTION", "REASON"]);
+    for decision in list(document, "last_decisions") {
+        let first = list(decision, "reasons").next();
+        table.row(vec![
+            cell(decision, "pass"),
+            cell(decision, "at"),
+            cell(decision, "action"),
+            first.map_or_else(|| Cell::plain(""), |reason| cell(reason, "code")),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,211 @@
+//! `plan`: what `reconcile` would do now, and why.
+
+use super::arguments::{AtArg, SelectArgs};
+use super::open::load_app;
+use super::reconcile::selected;
+use super::table::{Cell, Table, Tone};
+use super::{Context, human, select};
+use crate::app::App;
+use crate::error::{CommandError, Exit};
+use crate::plan::{Action, Decision, sentence};
+use crate::ports::State;
+use crate::reconcile::{LEASE_LIFETIME, Mode, PassReport, Remembered, pass};
+use crate::report;
+use crate::state::Memory;
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    long_about = "Looks at every table and says what `headwater reconcile` would do now, and why. \
+                  Works on a copy of the state: nothing is recorded, nothing is started.",
+    after_help = "Examples:\n  headwater plan\n  headwater plan +finance.revenue -o json\n  \
+                  headwater plan --detailed-exitcode || echo 'there is something to do'\n\n\
+                  With --detailed-exitcode the exit code is 6 when a run would be started."
+)]
+pub struct PlanArgs {
+    /// Which assets may be run.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Judge as of another instant.
+    #[command(flatten)]
+    pub at: AtArg,
+    /// Exit with 6 when there is something to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// List assets with nothing to do, too
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl PlanArgs {
+    /// The plan of `reconcile --dry-run`.
+    pub(super) fn of(select: SelectArgs) -> Self {
+        Self {
+            select,
+            at: AtArg { at: None },
+            detailed_exitcode: false,
+            all: false,
+        }
+    }
+}
+
+pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CommandError> {
+    let selection = select::parse(&args.select)?;
+    let app = load_app(context, args.at.at)?;
+    let store = app.copy_state()?;
+    let only = selected(context, &app, &store.load()?, &selection)?;
+    let lease = store.acquire_lease(&app.holder(), app.clock().now(), LEASE_LIFETIME)?;
+    let mut remembered = Remembered::default();
+    let scope = app.scope(only.as_ref());
+    let report = pass(
+        app.world(&store),
+        scope,
+        &lease,
+        Mode::PlanOnly,
+        &mut remembered,
+    )
+    .await?;
+    show(
+        context,
+        &app,
+        &report,
+        &store.load()?,
+        (only.as_ref(), args.all),
+    )?;
+    let has_work = !report.plan.requests.is_empty();
+    Ok(
+        match (args.detailed_exitcode && has_work, report.unknown > 0) {
+            (true, _) => Exit::Condition,
+            (false, true) => Exit::Unavailable,
+            (false, false) => Exit::Done,
+        },
+    )
+}
+
+type Shown<'a> = (
+    Option<&'a std::collections::BTreeSet<lineage::AssetIndex>>,
+    bool,
+);
+
+/// Prints a plan, also that of `reconcile --dry-run`.
+pub(super) fn show(
+    context: &Context,
+    app: &App,
+    report: &PassReport,
+    memory: &Memory,
+    (only, all): Shown<'_>,
+) -> Result<(), CommandError> {
+    for problem in &report.problems {
+        context.output.warn(problem, None);
+    }
+    let in_selection = |decision: &Decision| only.is_none_or(|only| only.contains(&decision.asset));
+    let document = report::plan_document(
+        &report.plan,
+        &app.graph,
+        &app.tasks,
+        (&app.environment, app.catalog_name.as_deref()),
+        &in_selection,
+    );
+    let is_shown =
+        |decision: &Decision| in_selection(decision) && (all || decision.action != Action::None);
+    context.output.emit_value(&document, Some("decisions"), || {
+        table(app, report, memory, &is_shown)
+    })
+}
+
+fn table(
+    app: &App,
+    report: &PassReport,
+    memory: &Memory,
+    is_shown: &dyn Fn(&Decision) -> bool,
+) -> String {
+    let mut table = Table::new(&["ACTION", "ASSET", "TASK", "WHY"]);
+    for decision in report
+        .plan
+        .decisions
+        .iter()
+        .filter(|decision| is_shown(decision))
+    {
+        let asset = app.graph.asset(decision.asset);
+        let tone = match decision.action {
+            Action::Run => Tone::Notice,
+            Action::Wait => Tone::Plain,
+            Action::Hold => Tone::Bad,
+            Action::None => Tone::Faint,
+        };
+        let task = asset.task.as_ref().map(|binding| binding.task.as_str());
+        table.row(vec![
+            Cell::new(decision.action.as_str(), tone),
+            Cell::new(&asset.key, Tone::Strong),
+            Cell::optional(task),
+            Cell::plain(why(decision)),
+        ]);
+    }
+    let mut text = table.render();
+    text.push_str(&summary(app, report));
+    text.push_str(&adopted(app, memory));
+    text
+}
+
+fn why(decision: &Decision) -> String {
+    let reasons: Vec<String> = decision.reasons.iter().map(sentence).collect();
+    reasons.join("; ")
+}
+
+fn summary(app: &App, report: &PassReport) -> String {
+    let count = |action| {
+        report
+            .plan
+            .decisions
+            .iter()
+            .filter(|d| d.action == action)
+            .count()
+    };
+    let plan = &report.plan;
+    if plan
+        .decisions
+        .iter()
+        .all(|decision| decision.action == Action::None)
+    {
+        return format!(
+            "Nothing to do: {} of {} are as fresh as their sources.\n",
+            human::counted(app.graph.len(), "asset"),
+            app.environment
+        );
+    }
+    format!(
+        "{} to start, {} waiting, {} held, {} unknown.\n",
+        human::counted(plan.requests.len(), "run"),
+        count(Action::Wait),
+        count(Action::Hold),
+        report.unknown
+    )
+}
+
+/// What was assumed for whom at first contact: said as long as a decision rests on it.
+fn adopted(app: &App, memory: &Memory) -> String {
+    let assumed = |key: &assets::AssetKey| {
+        let consumed = memory
+            .consumption
+            .get(key)
+            .into_iter()
+            .flat_map(|known| known.values());
+        consumed
+            .into_iter()
+            .any(|consumed| consumed.basis.is_assumed())
+    };
+    let count = app
+        .graph
+        .indices()
+        .map(|index| app.graph.asset(index))
+        .filter(|asset| asset.is_built_here() && assumed(&asset.key))
+        .count();
+    match count {
+        0 => String::new(),
+        count => format!(
+            "Of {} it is assumed from the time of their last write what they incorporate \
+             (`headwater explain ASSET` shows it).\n",
+            human::counted(count, "asset")
+        ),
+    }
+}

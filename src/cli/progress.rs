@@ -1,0 +1,120 @@
+//! What people see while passes go by: one line per thing that happened, and on a terminal one
+//! line that moves.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Context, human};
+use crate::execute::Sent;
+use crate::reconcile::{PassReport, Settled, Triggered};
+
+/// Tells what passes do.
+pub(super) struct Progress<'a> {
+    context: &'a Context,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Progress<'a> {
+    /// Starts, with a moving line where there is a terminal.
+    pub(super) fn start(context: &'a Context) -> Self {
+        let bar = context.output.shows_progress().then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { context, bar }
+    }
+
+    /// Tells what one pass did.
+    pub(super) fn pass(&mut self, report: &PassReport) {
+        let lines: Vec<String> = report
+            .settled
+            .iter()
+            .map(settled_line)
+            .chain(report.triggered.iter().map(triggered_line))
+            .collect();
+        let say = || {
+            for line in &lines {
+                self.context.output.talk(line);
+            }
+        };
+        match &self.bar {
+            Some(bar) => {
+                bar.suspend(say);
+                bar.set_message(standing(report));
+            }
+            None => say(),
+        }
+    }
+
+    /// Ends the moving line.
+    pub(super) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn standing(report: &PassReport) -> String {
+    format!(
+        "{} running, {} waiting, {} held, {} unknown",
+        report.in_flight, report.waiting, report.held, report.unknown
+    )
+}
+
+fn names(assets: &[assets::AssetKey]) -> String {
+    assets
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn settled_line(settled: &Settled) -> String {
+    let run = settled
+        .run_id
+        .map_or_else(String::new, |run| format!(" (run {run})"));
+    let why = settled
+        .message
+        .as_ref()
+        .map_or_else(String::new, |why| format!(": {why}"));
+    format!(
+        "{:<10} {}{run}{why}\n",
+        settled.outcome,
+        names(&settled.assets)
+    )
+}
+
+fn triggered_line(triggered: &Triggered) -> String {
+    let names = names(&triggered.assets);
+    match &triggered.sent {
+        Sent::Started(run) => format!("started    {names} (run {run}): {}\n", triggered.reason),
+        Sent::Unanswered(why) => format!("unanswered {names}: {why}\n"),
+        Sent::RateLimited { message, .. } => format!("postponed  {names}: {message}\n"),
+        Sent::Unauthenticated { message, .. } => format!("denied     {names}: {message}\n"),
+        Sent::Refused { message, .. } => format!("refused    {names}: {message}\n"),
+        Sent::Overtaken => format!("overtaken  {names}\n"),
+    }
+}
+
+/// A pass, or several together, as the result of a command.
+pub(super) fn pass_text(report: &PassReport) -> String {
+    let text: String = report
+        .settled
+        .iter()
+        .map(settled_line)
+        .chain(report.triggered.iter().map(triggered_line))
+        .collect();
+    text + &format!(
+        "{} observed, {} settled, {} started; {}; {} ms\n",
+        human::counted(report.observed, "table"),
+        report.settled.len(),
+        report.started().count(),
+        standing(report),
+        report.elapsed.as_millis()
+    )
+}

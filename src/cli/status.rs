@@ -1,0 +1,131 @@
+//! `status`: how fresh tables are, for the people who read them.
+
+use chrono::{DateTime, Utc};
+
+use super::arguments::{AtArg, SelectArgs};
+use super::open::load_app;
+use super::reconcile::{health_words, plan_input};
+use super::table::{Cell, Table, Tone};
+use super::{Context, human, select};
+use crate::app::App;
+use crate::error::{CommandError, Exit};
+use crate::plan::{Activity, AssetHealth, Health};
+use crate::ports::State;
+use crate::report::{self, Situation};
+use crate::state::Memory;
+
+/// Arguments of `status`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    long_about = "Says how fresh assets are, by what the last pass saw: health, age of the data, \
+                  lag behind the sources, and why. Reads the state only: fast, and without rights \
+                  on the workspace.",
+    after_help = "Examples:\n  headwater status\n  headwater status finance --fail-on overdue\n  \
+                  headwater status +finance.revenue -o json\n\n\
+                  With --fail-on the exit code is 6 when an asset has that health or a worse one."
+)]
+pub struct StatusArgs {
+    /// Which assets.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Judge as of another instant.
+    #[command(flatten)]
+    pub at: AtArg,
+    /// Exit with 6 when an asset has this health or a worse one
+    #[arg(long, value_name = "HEALTH", value_parser = health)]
+    pub fail_on: Option<Health>,
+}
+
+fn health(word: &str) -> Result<Health, String> {
+    let known: Vec<&str> = Health::ALL.iter().map(|health| health.as_str()).collect();
+    let found = Health::ALL
+        .into_iter()
+        .find(|health| health.as_str() == word);
+    found.ok_or_else(|| format!("a health is one of: {}", known.join(", ")))
+}
+
+pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CommandError> {
+    let selection = select::parse(&args.select)?;
+    let app = load_app(context, args.at.at)?;
+    let store = app.copy_state()?;
+    let memory = store.load()?;
+    let words = health_words(&app, &memory);
+    let word = |index: lineage::AssetIndex| -> &str {
+        words.get(index.position()).copied().unwrap_or("unknown")
+    };
+    let found = select::find(context, &app.graph, &selection, &word)?;
+    let input = plan_input(&app, &memory);
+    let situation = Situation::of(&input);
+    let shown: Vec<&AssetHealth> = found
+        .iter()
+        .filter_map(|index| situation.healths.get(index.position()))
+        .collect();
+    let document = report::status_document(&app.graph, &input, &app.environment, &shown);
+    context
+        .output
+        .emit_value(&document, Some("assets"), || table(&app, &memory, &shown))?;
+    if memory.observations.is_empty() {
+        context.output.warn(
+            "nobody has looked at any table yet",
+            Some("run `headwater observe`"),
+        );
+    }
+    let worst = shown.iter().map(|health| health.health).min();
+    let is_met = args
+        .fail_on
+        .zip(worst)
+        .is_some_and(|(limit, worst)| worst <= limit);
+    Ok(if is_met { Exit::Condition } else { Exit::Done })
+}
+
+fn table(app: &App, memory: &Memory, shown: &[&AssetHealth]) -> String {
+    let now = app.clock().now();
+    let mut table = Table::new(&[
+        "ASSET",
+        "HEALTH",
+        "ACTIVITY",
+        "DATA AS OF",
+        "LAG",
+        "OWNER",
+        "WHY",
+    ]);
+    for health in shown {
+        let asset = app.graph.asset(health.asset);
+        let activity = match health.activity {
+            Activity::Idle => "",
+            Activity::Queued | Activity::Running | Activity::Retrying => health.activity.as_str(),
+        };
+        table.row(vec![
+            Cell::new(&asset.key, Tone::Strong),
+            Cell::new(health.health.as_str(), tone(health.health)),
+            Cell::plain(activity),
+            Cell::optional(health.data_changed_at.map(|at| human::distance(at, now))),
+            Cell::optional(health.lag.filter(|lag| !lag.is_zero()).map(human::duration)),
+            Cell::optional(asset.owner.as_ref()),
+            Cell::optional(health.reasons.first().map(|reason| reason.message.as_str())),
+        ]);
+    }
+    let mut text = table.render();
+    text.push_str(&as_of(memory.last_pass_at, now));
+    text
+}
+
+fn as_of(last_pass: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    last_pass.map_or_else(String::new, |at| {
+        format!(
+            "As of the last pass, {} ({}).\n",
+            human::distance(at, now),
+            human::instant(at)
+        )
+    })
+}
+
+/// The colour of a health.
+pub(super) fn tone(health: Health) -> Tone {
+    match health {
+        Health::Failing | Health::Overdue => Tone::Bad,
+        Health::Unknown | Health::AtRisk | Health::Degraded | Health::Stale => Tone::Notice,
+        Health::Updating => Tone::Plain,
+        Health::Fresh => Tone::Good,
+    }
+}
