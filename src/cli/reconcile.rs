@@ -11,7 +11,7 @@ use super::arguments::SelectArgs;
 use super::open::load_app;
 use super::progress::Progress;
 use super::{Context, plan, select, watching};
-use crate::app::App;
+use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
 use crate::plan::PlanInput;
 use crate::ports::State;
@@ -19,7 +19,6 @@ use crate::reconcile::{Followed, LEASE_LIFETIME, Mode, PassReport, Remembered, f
 use crate::report::{self, Situation};
 use crate::signals::Signals;
 use crate::state::Memory;
-use crate::store::Store;
 
 /// How long a pass may go on after a signal before it is dropped; whatever it leaves is picked up
 /// by the next pass, as after a crash.
@@ -92,7 +91,7 @@ pub(super) async fn run(context: &Context, args: &ReconcileArgs) -> Result<Exit,
 /// Passes of this process under one lease.
 pub(super) struct Session {
     pub(super) app: App,
-    pub(super) store: Store,
+    pub(super) store: StateFile,
     pub(super) selection: Selection,
     pub(super) selected: Option<BTreeSet<AssetIndex>>,
     holder: String,
@@ -103,7 +102,7 @@ impl Session {
     fn begin(
         context: &Context,
         app: App,
-        store: Store,
+        store: StateFile,
         selection: Selection,
     ) -> Result<Self, CommandError> {
         let selected = selected(context, &app, &store.load()?, &selection)?;

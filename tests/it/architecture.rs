@@ -35,7 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "report",
         &["plan", "ports", "reconcile", "execute", "state"],
     ),
-    ("watch", &["ports", "project"]),
+    ("watch", &[]),
+    ("signals", &["error"]),
     ("error", &["ports", "project", "store"]),
     ("telemetry", &["clock", "ports", "error"]),
     (
@@ -74,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "project",
             "reconcile",
             "report",
+            "signals",
             "state",
             "telemetry",
             "watch",

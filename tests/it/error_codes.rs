@@ -36,8 +36,9 @@ fn codes_in_documents() -> BTreeSet<String> {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let pages = files.filter(|path| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        name.starts_with("errors") && name.ends_with(".md")
+        let is_page = path.extension().is_some_and(|extension| extension == "md");
+        let name = path.file_name().unwrap().to_string_lossy();
+        is_page && name.starts_with("errors")
     });
     let texts: Vec<String> = pages
         .map(|page| fs::read_to_string(page).unwrap())
