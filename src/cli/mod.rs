@@ -126,7 +126,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Status(args) => status::run(context, args),
         Command::Explain(args) => explain::run(context, args),
         Command::Schema(args) => schema::run(context, *args),
-        Command::Completions(args) => completions::run(context, args),
+        Command::Completions(args) => completions::run(context, *args),
     }
 }
 
