@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
+use super::demo::DemoArgs;
 use super::explain::ExplainArgs;
 use super::init::InitArgs;
 use super::ls::LsArgs;
@@ -122,6 +123,8 @@ impl Globals {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show everything on a sample lakehouse, on this machine alone
+    Demo(DemoArgs),
     /// Begin a project: write a commented headwater.yml from what is found
     ///
     /// Looks for a dbt project and its manifest and for a Databricks bundle, and writes

@@ -9,6 +9,7 @@
 
 pub mod arguments;
 mod completions;
+mod demo;
 pub mod diagnostics;
 mod explain;
 pub mod human;
@@ -118,6 +119,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Init(args) => init::run(context, args),
         Command::Validate => validate::run(context),
         Command::Ls(args) => ls::run(context, args),
+        Command::Demo(args) => block_on(demo::run(context, args)),
         Command::Observe(args) => block_on(observe::run(context, args)),
         Command::Plan(args) => block_on(plan::run(context, args)),
         Command::Reconcile(args) => block_on(reconcile::run(context, args)),
