@@ -10,7 +10,7 @@ use crate::project::ProjectError;
 use crate::store::codes::code_of;
 
 /// The error codes of the command line with their titles; `docs/errors-cli.md` explains each.
-pub const CODES: [(&str, &str); 15] = [
+pub const CODES: [(&str, &str); 16] = [
     ("C000", "a fault of Headwater itself"),
     ("C001", "no project file was found"),
     ("C002", "the project has errors"),
@@ -26,6 +26,7 @@ pub const CODES: [(&str, &str); 15] = [
     ("C012", "the current folder cannot be used"),
     ("C013", "the threads of the command cannot be started"),
     ("C014", "changes of files cannot be watched"),
+    ("C015", "the demonstration cannot go on"),
 ];
 
 /// How a command ends. The numbers are documented and never change.

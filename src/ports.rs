@@ -294,7 +294,7 @@ pub trait State: Send + Sync {
     ) -> Result<bool, StateError>;
     /// Settles an attempt: outcome, builds, consumption, audit and outbox, all at once.
     ///
-    /// Allowed in every open state. [`Outcome::Retry`] leads back to `pending` with the next
+    /// Allowed in every open state. [`Outcome::Retry`](crate::state::Outcome::Retry) leads back to `pending` with the next
     /// attempt.
     fn settle(
         &self,

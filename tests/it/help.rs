@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
+    "demo",
     "init",
     "validate",
     "ls",
