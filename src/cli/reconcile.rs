@@ -27,9 +27,6 @@ const GRACE: Duration = Duration::from_secs(4);
 /// Arguments of `reconcile`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Makes one pass: looks at every table, collects runs that ended, decides, and \
-                  starts what is stale and may run. Does not wait for runs: the next pass collects \
-                  them. Safe to run from cron every minute, and to kill at any moment.",
     after_help = "Examples:\n  * * * * *  cd /srv/lakehouse && headwater reconcile -q\n  \
                   headwater reconcile --wait --timeout 30m\n  headwater reconcile --watch\n  \
                   headwater reconcile tag:finance --dry-run"
