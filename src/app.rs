@@ -33,6 +33,8 @@ use crate::store::{OpenMode, Store};
 /// The state file while it is open; commands use it as [`State`].
 pub type StateFile = Store;
 
+pub use crate::store::RunFilter;
+
 /// A project that can be worked with.
 pub struct App {
     /// The project's folder.

@@ -10,7 +10,7 @@ use crate::project::ProjectError;
 use crate::store::codes::code_of;
 
 /// The error codes of the command line with their titles; `docs/errors-cli.md` explains each.
-pub const CODES: [(&str, &str); 16] = [
+pub const CODES: [(&str, &str); 18] = [
     ("C000", "a fault of Headwater itself"),
     ("C001", "no project file was found"),
     ("C002", "the project has errors"),
@@ -27,6 +27,8 @@ pub const CODES: [(&str, &str); 16] = [
     ("C013", "the threads of the command cannot be started"),
     ("C014", "changes of files cannot be watched"),
     ("C015", "the demonstration cannot go on"),
+    ("C017", "no run has the id"),
+    ("C018", "the run cannot be cancelled yet"),
 ];
 
 /// How a command ends. The numbers are documented and never change.

@@ -16,6 +16,7 @@ use super::observe::ObserveArgs;
 use super::output::{Colour, Format};
 use super::plan::PlanArgs;
 use super::reconcile::ReconcileArgs;
+use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
 use super::status::StatusArgs;
 use crate::telemetry::LogFormat;
@@ -175,6 +176,11 @@ pub enum Command {
     /// hold now, what it waits for, what was decided before, and which version of every root it
     /// shows.
     Explain(ExplainArgs),
+    /// List, show, cancel or retry runs
+    ///
+    /// What was started, for which assets and versions, how it ended, and the two ways to
+    /// interfere: cancel a run, and let an asset be tried again that failed.
+    Runs(RunsArgs),
     /// Print the JSON Schema of declarations, for editors
     ///
     /// Prints the JSON Schema (draft-07) of asset files or of headwater.yml. `headwater init`

@@ -21,6 +21,7 @@ pub mod output;
 mod plan;
 mod progress;
 mod reconcile;
+mod runs;
 mod schema;
 pub mod select;
 mod status;
@@ -125,6 +126,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Reconcile(args) => block_on(reconcile::run(context, args)),
         Command::Status(args) => status::run(context, args),
         Command::Explain(args) => explain::run(context, args),
+        Command::Runs(args) => runs::run(context, args),
         Command::Schema(args) => schema::run(context, *args),
         Command::Completions(args) => completions::run(context, *args),
     }

@@ -47,7 +47,7 @@ use self::audit::AuditEntry;
 use self::fault::Fault;
 use self::query::Write;
 use crate::ports::{DecisionRecord, PassRecord, RunRecord, StateError};
-use crate::state::{Intent, IntentId, RunId};
+use crate::state::{Intent, IntentId, IntentState, RunId};
 
 pub use self::lease::LeaseInfo;
 pub use self::open::OpenMode;
@@ -120,6 +120,30 @@ impl Store {
     /// Returns the attempt that a run belongs to.
     pub fn run_by_id(&self, run: RunId) -> Result<Option<RunRecord>, StateError> {
         self.read(|connection| runs::by_run_id(connection, run))
+    }
+
+    /// Returns the attempts of an intent, the first one first; none where there is no such intent.
+    pub fn attempts(&self, id: &IntentId) -> Result<Vec<RunRecord>, StateError> {
+        self.read(|connection| runs::of_intent(connection, id))
+    }
+
+    /// Names who acts from now on, for the audit trail: a person, where no lease is taken.
+    pub fn act_as(&self, actor: &str) {
+        actor.clone_into(&mut self.lock().actor);
+    }
+
+    /// Settles an attempt as cancelled if it still stands at `state`; returns whether it did.
+    ///
+    /// For attempts without a run that anybody knows of. Needs no lease: who holds it finds the
+    /// attempt settled before sending it.
+    pub fn cancel_attempt(
+        &self,
+        (intent, attempt): (&IntentId, u32),
+        state: IntentState,
+        message: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| settle::cancel(write, (intent, attempt), state, message, now))
     }
 
     /// Returns an intent, settled or not.

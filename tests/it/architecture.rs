@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The rim.
     (
         "report",
-        &["plan", "ports", "reconcile", "execute", "state"],
+        &["plan", "ports", "reconcile", "execute", "secret", "state"],
     ),
     ("watch", &[]),
     ("holder", &[]),
