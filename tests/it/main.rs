@@ -13,4 +13,7 @@ mod cli;
 mod error_codes;
 mod help;
 mod init;
+mod lakehouse;
+mod observation;
 mod program;
+mod recovery;
