@@ -16,3 +16,4 @@ mod lakehouse;
 mod observation;
 mod program;
 mod recovery;
+mod runs;
