@@ -54,7 +54,17 @@ pub use self::open::OpenMode;
 pub use self::runs::RunFilter;
 
 /// Below this much free space nothing new is triggered: results must still find room.
-const LEAST_FREE_MIB: u64 = 50;
+pub const LEAST_FREE_MIB: u64 = 50;
+
+/// Returns the schema version of every state file that is open here.
+pub fn schema_version() -> i64 {
+    migrate::newest()
+}
+
+/// Returns the version of the SQLite in use.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
 
 /// A state file that is open, or a private copy of one in memory.
 #[derive(Debug)]
@@ -190,6 +200,11 @@ impl Store {
     /// Returns the newest rows of the audit trail, newest first.
     pub fn audit_tail(&self, limit: usize) -> Result<Vec<AuditEntry>, StateError> {
         self.read(|connection| audit::tail(connection, limit))
+    }
+
+    /// Returns the free space beside the state file in MiB; absent where the system does not tell.
+    pub fn free_mib(&self) -> Option<u64> {
+        place::free_mib(&self.path)
     }
 
     /// Reads within one consistent view.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "init",
     "validate",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 12] = [
     "status",
     "explain",
     "runs",
+    "doctor",
     "schema",
     "completions",
 ];

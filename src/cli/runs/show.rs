@@ -57,7 +57,7 @@ fn about(intent: &Intent, now: DateTime<Utc>) -> String {
         ("assets", Some(assets.join(", "))),
         ("task", Some(intent.task.to_string())),
         (
-            "job",
+            "starts",
             Some(match task_key {
                 Some(key) => format!("{}, task `{key}` only", intent.job),
                 None => intent.job.to_string(),
@@ -81,7 +81,6 @@ fn about(intent: &Intent, now: DateTime<Utc>) -> String {
             "without",
             (!degraded.is_empty()).then(|| format!("{} (behind)", degraded.join(", "))),
         ),
-        ("page", intent.url.clone()),
     ];
     let shown = lines.into_iter().filter_map(|(name, value)| {
         let value = value?;
