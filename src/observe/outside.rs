@@ -153,10 +153,10 @@ fn fresh_commits(seen: &[Seen]) -> BTreeMap<AssetKey, (bool, Vec<DataCommit>)> {
         .collect()
 }
 
-/// The newest commit that nobody here made and that says something about consumption.
+/// The newest commit that nobody here made and that says something about how its asset was built.
 fn outside_write<'a>(asset: &Asset, found: &'a Seen, is_ours: bool) -> Option<&'a Commit> {
-    let reads_something = !asset.upstreams.is_empty() && asset.kind.has_table();
-    if !reads_something || is_ours {
+    let is_derived = !asset.upstreams.is_empty() || asset.is_built_here();
+    if !is_derived || !asset.kind.has_table() || is_ours {
         return None;
     }
     let is_wanted = if found.is_first_contact {
@@ -236,12 +236,13 @@ impl History<'_> {
         Some(run.started_at)
     }
 
-    /// A stamped version means the incarnation that is there now.
+    /// A stamped version means the incarnation that is there now, and never more than what was
+    /// seen of it: else a stamp that is wrong, or older than the incarnation, would hide changes.
     fn stamped(&self, key: &AssetKey, version: u64) -> Option<TableVersion> {
         let newest = self.commits(key).last().map(|commit| &commit.version)?;
         Some(TableVersion {
             table_id: newest.table_id.clone(),
-            version,
+            version: version.min(newest.version),
         })
     }
 

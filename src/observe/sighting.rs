@@ -45,7 +45,7 @@ pub(super) fn sight(
         }
         Look::Exists => {
             let mut seen = changed_state(previous, key, ObservedState::Ok, now);
-            let is_new = !memory.builds.contains_key(key);
+            let is_new = !memory.builds.get(key).is_some_and(Build::was_built);
             if let Some(seen) = seen.as_mut().filter(|_| is_new) {
                 seen.sighting.build = Some(adopted_view(graph, key));
             }

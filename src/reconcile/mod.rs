@@ -84,3 +84,6 @@ impl Remembered {
         Ok(&self.memory)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! Promises of the loop, each tried in a world in memory with the real store.
+
+mod adoption;
+mod fake;
+mod log;
+mod traps;
+mod world;
