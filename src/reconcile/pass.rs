@@ -16,7 +16,7 @@ use crate::execute::{
 use crate::observe::{Eyes, Observed, count_unknown, observe};
 use crate::plan::{Action, Plan, PlanInput, Request, plan};
 use crate::ports::{DecisionRecord, JobsError, PassRecord, StateError};
-use crate::state::{Intent, Lease, Memory, Outcome};
+use crate::state::{DataCommit, Intent, Lease, Memory, ObservedState, Outcome};
 
 /// Requests to start runs at once: a tenth of the 10 a second that one workspace allows, at 100 ms
 /// each, with room for people.
@@ -55,6 +55,9 @@ pub async fn pass(
         None => Adopted::default(),
     };
     let observed = look(world, scope, memory, (number, now), &adopted).await?;
+    // Recorded before anything is settled: whether a run's table still shows what the run wrote, or
+    // its inputs are what it read, is judged by what was seen last.
+    record(world, lease, now, &observed)?;
     let settled = settle(
         world,
         scope,
@@ -62,7 +65,6 @@ pub async fn pass(
         &observed,
         std::mem::take(&mut adopted.ended),
     )?;
-    record(world, lease, now, &observed)?;
 
     let memory = remembered.refresh(world.state)?;
     let decided = decide(world, scope, memory, number);
@@ -173,7 +175,8 @@ fn settle(
     } in ended
     {
         let now = world.clock.now();
-        let verdict = judge_by_table(&intent, verdict, observed);
+        let verdict = judge_by_table(&intent, verdict, memory, observed);
+        let verdict = refuse_missing(&intent, verdict, memory, observed);
         let settlement = settlement(
             (scope.project, scope.environment),
             &intent,
@@ -204,22 +207,62 @@ fn settle(
 }
 
 /// A run that the service forgot succeeded if it wrote all of its tables.
-fn judge_by_table(intent: &Intent, verdict: RunVerdict, observed: &Observed) -> RunVerdict {
+fn judge_by_table(
+    intent: &Intent,
+    verdict: RunVerdict,
+    memory: &Memory,
+    observed: &Observed,
+) -> RunVerdict {
     let is_forgotten =
         matches!(&verdict, RunVerdict::Failed { code, .. } if code == "run_not_found");
+    // An earlier attempt may have written, too, before it failed.
+    let is_of_attempt = |commit: &DataCommit| {
+        commit.intent.as_ref() == Some(&intent.id)
+            && intent.first_sent_at <= Some(commit.committed_at)
+    };
     let wrote = |asset: &AssetKey| {
-        observed.sightings.iter().any(|sighting| {
-            sighting.asset == *asset
-                && sighting
-                    .commits
-                    .iter()
-                    .any(|commit| commit.intent.as_ref() == Some(&intent.id))
-        })
+        let seen_now = observed.sightings.iter().filter(|s| s.asset == *asset);
+        let seen_before = memory.commits.get(asset).into_iter().flatten();
+        let mut commits = seen_now.flat_map(|s| &s.commits).chain(seen_before);
+        commits.any(is_of_attempt)
     };
     if is_forgotten && intent.assets.iter().all(wrote) {
         RunVerdict::Succeeded
     } else {
         verdict
+    }
+}
+
+/// A run that succeeds while one of its tables or views is surely not there did not do what it is
+/// there for. Called a success it would be repeated for ever: what is missing is due.
+fn refuse_missing(
+    intent: &Intent,
+    verdict: RunVerdict,
+    memory: &Memory,
+    observed: &Observed,
+) -> RunVerdict {
+    let state = |asset: &AssetKey| {
+        let seen = observed.sightings.iter().find(|s| s.asset == *asset);
+        let seen = seen.map(|sighting| &sighting.observation);
+        seen.or_else(|| memory.observations.get(asset))
+            .map(|observation| &observation.state)
+    };
+    let is_missing = |asset: &&AssetKey| {
+        matches!(
+            state(asset),
+            Some(ObservedState::Absent | ObservedState::Gone)
+        )
+    };
+    match intent.assets.iter().find(is_missing) {
+        Some(asset) if verdict == RunVerdict::Succeeded => RunVerdict::Failed {
+            code: "no_table".to_owned(),
+            message: format!(
+                "the run succeeded, and `{asset}` is not where it is declared: check its `path` \
+                 or `relation` and what the task writes"
+            ),
+            is_transient: false,
+        },
+        _ => verdict,
     }
 }
 

@@ -3,5 +3,8 @@
 mod adoption;
 mod fake;
 mod log;
+mod outside;
+mod tables;
 mod traps;
+mod updates;
 mod world;

@@ -286,6 +286,10 @@ impl Sim {
         mine.cloned().collect()
     }
 
+    pub(super) fn is_running(&self, name: &str) -> bool {
+        self.active(name).is_some()
+    }
+
     fn active(&self, name: &str) -> Option<LedgerRun> {
         let mut runs = self.runs_of(name).into_iter();
         runs.find(|found| found.run.state == RunState::Active)
