@@ -1,8 +1,10 @@
 //! One pass.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use assets::task::TaskAction;
 use assets::version::PassNumber;
 use assets::{AssetKey, TableVersion};
 use chrono::{DateTime, Utc};
@@ -16,7 +18,7 @@ use crate::execute::{
 use crate::observe::{Eyes, Observed, count_unknown, observe};
 use crate::plan::{Action, Plan, PlanInput, Request, plan};
 use crate::ports::{DecisionRecord, JobsError, PassRecord, StateError};
-use crate::state::{DataCommit, Intent, Lease, Memory, ObservedState, Outcome};
+use crate::state::{DataCommit, Intent, IntentId, Lease, Memory, ObservedState, Outcome};
 
 /// Requests to start runs at once: a tenth of the 10 a second that one workspace allows, at 100 ms
 /// each, with room for people.
@@ -54,6 +56,10 @@ pub async fn pass(
         Some(hands) => adopt(hands, scope.windows, memory.open_intents.values()).await?,
         None => Adopted::default(),
     };
+    // Before anything is believed of what was answered: another workspace knows nothing of our runs.
+    if hands.is_some() {
+        pin_workspace(world, lease)?;
+    }
     let observed = look(world, scope, memory, (number, now), &adopted).await?;
     // Recorded before anything is settled: whether a run's table still shows what the run wrote, or
     // its inputs are what it read, is judged by what was seen last.
@@ -70,21 +76,17 @@ pub async fn pass(
     let decided = decide(world, scope, memory, number);
     record_decisions(world, scope, lease, number, &decided)?;
     let unknown = count_unknown(memory);
-    let in_flight_before = memory.open_intents.len();
-
     let mut triggered = Vec::new();
+    let mut new = 0;
     if let Some(hands) = hands {
+        learn_workspace(hands, &adopted.to_send, &decided, scope).await;
         pin_workspace(world, lease)?;
-        triggered = trigger(hands, scope, lease, number, adopted.to_send, &decided).await?;
+        let intents = intend(hands, scope, lease, number, &decided)?;
+        new = intents.made.len();
+        triggered = intents.refused;
+        let to_send = adopted.to_send.into_iter().chain(intents.made).collect();
+        triggered.extend(send_all(hands, scope, lease, to_send).await?);
     }
-    let new = triggered
-        .iter()
-        .filter(|t| t.attempt == 1 && is_new(&t.intent.0, memory))
-        .count();
-    let closed = triggered
-        .iter()
-        .filter(|t| matches!(t.sent, Sent::Refused { .. }))
-        .count();
     world.state.finish_pass(
         lease,
         &PassRecord {
@@ -96,7 +98,7 @@ pub async fn pass(
         },
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);
-    let in_flight = (in_flight_before + new).saturating_sub(closed);
+    let in_flight = remembered.refresh(world.state)?.open_intents.len();
     let mut report = PassReport {
         pass: number,
         started_at: now,
@@ -121,10 +123,6 @@ pub async fn pass(
     );
     summarize(&report, scope);
     Ok(report)
-}
-
-fn is_new(intent: &str, memory: &Memory) -> bool {
-    !memory.open_intents.keys().any(|id| id.0 == intent)
 }
 
 fn count(number: usize) -> u64 {
@@ -364,17 +362,39 @@ fn pin_workspace(world: World<'_>, lease: &Lease) -> Result<(), StateError> {
     }
 }
 
-/// Sends what has to be sent again, then makes and sends the intents of the plan.
-async fn trigger(
+/// Lets the service say which workspace it is before anything is sent to it.
+async fn learn_workspace(hands: Hands<'_>, resend: &[Intent], decided: &Plan, scope: Scope<'_>) {
+    if hands.jobs.workspace_id().is_some() {
+        return;
+    }
+    let mut tasks = decided.requests.iter().map(|request| &request.task);
+    let task = tasks.next().and_then(|task| scope.tasks.get(task));
+    let new = task.map(|task| {
+        let TaskAction::DatabricksJob(job) = &task.action;
+        &job.job
+    });
+    if let Some(job) = resend.first().map(|intent| &intent.job).or(new) {
+        // Whatever it answers: an error is met again when the job is to be run.
+        drop(hands.jobs.job(job).await);
+    }
+}
+
+/// What was made of the requests of a plan.
+#[derive(Default)]
+struct Intents {
+    made: Vec<Intent>,
+    refused: Vec<Triggered>,
+}
+
+/// Makes the intents of the plan.
+fn intend(
     hands: Hands<'_>,
     scope: Scope<'_>,
     lease: &Lease,
     number: PassNumber,
-    resend: Vec<Intent>,
     decided: &Plan,
-) -> Result<Vec<Triggered>, StateError> {
-    let mut intents = resend;
-    let mut problems = Vec::new();
+) -> Result<Intents, StateError> {
+    let mut intents = Intents::default();
     let context = IntentContext {
         project: scope.project,
         environment: scope.environment,
@@ -387,45 +407,47 @@ async fn trigger(
         let (Some(index), Some(task)) = (index, scope.tasks.get(&request.task)) else {
             continue;
         };
-        match new_intent(
-            context,
-            hands.random,
-            request,
-            scope.graph.asset(index),
-            task,
-        ) {
-            Ok(intent) => match hands.state.intend(lease, &intent) {
-                Ok(()) => intents.push(intent),
-                // Somebody else was quicker: their intent is adopted in the next pass.
-                Err(StateError::IntentExists { .. }) => {}
-                Err(error) => return Err(error),
-            },
-            Err(error) => problems.push(unrenderable(request, &error)),
+        let asset = scope.graph.asset(index);
+        let intent = match new_intent(context, hands.random, request, asset, task) {
+            Ok(intent) => intent,
+            Err(error) => {
+                intents.refused.push(refused(request, "parameters", &error));
+                continue;
+            }
+        };
+        match hands.state.intend(lease, &intent) {
+            Ok(()) => intents.made.push(intent),
+            // Somebody else was quicker: their intent is adopted in the next pass.
+            Err(StateError::IntentExists { .. }) => {}
+            // Nothing new, but what is under way goes on.
+            Err(error @ StateError::LowDisk { .. }) => {
+                intents.refused.push(refused(request, "low_disk", &error));
+                break;
+            }
+            Err(error) => return Err(error),
         }
     }
-    problems.extend(send_all(hands, scope, lease, intents).await?);
-    Ok(problems)
+    Ok(intents)
 }
 
-fn unrenderable(request: &Request, error: &crate::execute::IntentError) -> Triggered {
-    let cause = std::error::Error::source(error)
-        .map(ToString::to_string)
-        .unwrap_or_default();
+/// A request that became no intent.
+fn refused(request: &Request, code: &'static str, error: &dyn std::error::Error) -> Triggered {
+    let message = match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    };
     Triggered {
-        intent: crate::state::IntentId(String::new()),
+        intent: IntentId(String::new()),
         attempt: 0,
         task: request.task.clone(),
         assets: vec![request.asset.clone()],
         reason: request.reason.clone(),
-        sent: Sent::Refused {
-            code: "parameters",
-            message: format!("{error}: {cause}"),
-        },
+        sent: Sent::Refused { code, message },
     }
 }
 
-/// Sends several at once, and stops early when the service asks for patience or for credentials:
-/// what was not sent stays `pending` for the next pass.
+/// Sends several at once, and begins no more when the service asks for patience or for credentials:
+/// what was not sent stays `pending` for the next pass, and what is under way is waited for.
 async fn send_all(
     hands: Hands<'_>,
     scope: Scope<'_>,
@@ -433,18 +455,25 @@ async fn send_all(
     intents: Vec<Intent>,
 ) -> Result<Vec<Triggered>, StateError> {
     let mut triggered = Vec::new();
+    let stopped = AtomicBool::new(false);
     let mut sends = futures::stream::iter(intents)
-        .map(|intent| async move {
-            let sent = send(hands, lease, scope.windows, &intent).await;
-            (intent, sent)
+        .take_while(|_| futures::future::ready(!stopped.load(Ordering::Relaxed)))
+        .map(|intent| {
+            let stopped = &stopped;
+            async move {
+                let sent = send(hands, lease, scope.windows, &intent).await;
+                if matches!(
+                    sent,
+                    Ok(Sent::RateLimited { .. } | Sent::Unauthenticated { .. })
+                ) {
+                    stopped.store(true, Ordering::Relaxed);
+                }
+                (intent, sent)
+            }
         })
         .buffered(SENDS_AT_ONCE);
     while let Some((intent, sent)) = sends.next().await {
         let sent = sent?;
-        let stop = matches!(
-            sent,
-            Sent::RateLimited { .. } | Sent::Unauthenticated { .. }
-        );
         triggered.push(Triggered {
             intent: intent.id,
             attempt: intent.attempt,
@@ -453,9 +482,6 @@ async fn send_all(
             reason: intent.reason,
             sent,
         });
-        if stop {
-            break;
-        }
     }
     Ok(triggered)
 }
