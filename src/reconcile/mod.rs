@@ -7,6 +7,8 @@
 mod follow;
 mod pass;
 mod report;
+mod settle;
+mod trigger;
 
 use std::collections::BTreeSet;
 

@@ -1,28 +1,20 @@
 //! One pass.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use assets::task::TaskAction;
+use assets::AssetKey;
 use assets::version::PassNumber;
-use assets::{AssetKey, TableVersion};
 use chrono::{DateTime, Utc};
-use futures::StreamExt;
 
-use super::report::{PassReport, Settled, Triggered};
+use super::report::PassReport;
+use super::settle::settle;
+use super::trigger::{intend, learn_workspace, send_all};
 use super::{Remembered, Scope, World};
-use crate::execute::{
-    Adopted, Ended, Hands, IntentContext, RunVerdict, Sent, adopt, new_intent, send, settlement,
-};
+use crate::execute::{Adopted, Hands, Sent, adopt};
 use crate::observe::{Eyes, Observed, count_unknown, observe};
-use crate::plan::{Action, Plan, PlanInput, Request, plan};
+use crate::plan::{Action, Plan, PlanInput, plan};
 use crate::ports::{DecisionRecord, JobsError, PassRecord, StateError};
-use crate::state::{DataCommit, Intent, IntentId, Lease, Memory, ObservedState, Outcome};
-
-/// Requests to start runs at once: a tenth of the 10 a second that one workspace allows, at 100 ms
-/// each, with room for people.
-const SENDS_AT_ONCE: usize = 8;
+use crate::state::{Intent, Lease, Memory};
 
 /// Whether a pass acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,146 +149,6 @@ async fn look(
     observe(eyes, scope.graph, memory, at, &ended).await
 }
 
-/// Settles what ended, now that its tables were looked at.
-fn settle(
-    world: World<'_>,
-    scope: Scope<'_>,
-    memory: &Memory,
-    observed: &Observed,
-    ended: Vec<Ended>,
-) -> Result<Vec<Settled>, StateError> {
-    let mut settled = Vec::new();
-    for Ended {
-        intent,
-        verdict,
-        at,
-    } in ended
-    {
-        let now = world.clock.now();
-        let verdict = judge_by_table(&intent, verdict, memory, observed);
-        let verdict = refuse_missing(&intent, verdict, memory, observed);
-        let settlement = settlement(
-            (scope.project, scope.environment),
-            &intent,
-            verdict,
-            (at, now),
-            produced(&intent, memory, observed),
-            jitter(world.random.bits()),
-        );
-        let (outcome, message) = describe(&settlement.outcome);
-        if !world
-            .state
-            .settle(&intent.id, intent.attempt, &settlement, now)?
-        {
-            continue;
-        }
-        tracing::info!(request_id = %intent.id, attempt = intent.attempt, outcome,
-            run_id = intent.run_id.map(|run| run.0), error = message, "run settled");
-        settled.push(Settled {
-            intent: intent.id,
-            attempt: intent.attempt,
-            assets: intent.assets,
-            run_id: intent.run_id,
-            outcome,
-            message,
-        });
-    }
-    Ok(settled)
-}
-
-/// A run that the service forgot succeeded if it wrote all of its tables.
-fn judge_by_table(
-    intent: &Intent,
-    verdict: RunVerdict,
-    memory: &Memory,
-    observed: &Observed,
-) -> RunVerdict {
-    let is_forgotten =
-        matches!(&verdict, RunVerdict::Failed { code, .. } if code == "run_not_found");
-    // An earlier attempt may have written, too, before it failed.
-    let is_of_attempt = |commit: &DataCommit| {
-        commit.intent.as_ref() == Some(&intent.id)
-            && intent.first_sent_at <= Some(commit.committed_at)
-    };
-    let wrote = |asset: &AssetKey| {
-        let seen_now = observed.sightings.iter().filter(|s| s.asset == *asset);
-        let seen_before = memory.commits.get(asset).into_iter().flatten();
-        let mut commits = seen_now.flat_map(|s| &s.commits).chain(seen_before);
-        commits.any(is_of_attempt)
-    };
-    if is_forgotten && intent.assets.iter().all(wrote) {
-        RunVerdict::Succeeded
-    } else {
-        verdict
-    }
-}
-
-/// A run that succeeds while one of its tables or views is surely not there did not do what it is
-/// there for. Called a success it would be repeated for ever: what is missing is due.
-fn refuse_missing(
-    intent: &Intent,
-    verdict: RunVerdict,
-    memory: &Memory,
-    observed: &Observed,
-) -> RunVerdict {
-    let state = |asset: &AssetKey| {
-        let seen = observed.sightings.iter().find(|s| s.asset == *asset);
-        let seen = seen.map(|sighting| &sighting.observation);
-        seen.or_else(|| memory.observations.get(asset))
-            .map(|observation| &observation.state)
-    };
-    let is_missing = |asset: &&AssetKey| {
-        matches!(
-            state(asset),
-            Some(ObservedState::Absent | ObservedState::Gone)
-        )
-    };
-    match intent.assets.iter().find(is_missing) {
-        Some(asset) if verdict == RunVerdict::Succeeded => RunVerdict::Failed {
-            code: "no_table".to_owned(),
-            message: format!(
-                "the run succeeded, and `{asset}` is not where it is declared: check its `path` \
-                 or `relation` and what the task writes"
-            ),
-            is_transient: false,
-        },
-        _ => verdict,
-    }
-}
-
-/// The data version of each asset after a run: what this pass saw, else what was known.
-fn produced(
-    intent: &Intent,
-    memory: &Memory,
-    observed: &Observed,
-) -> BTreeMap<AssetKey, Option<TableVersion>> {
-    let known = |asset: &AssetKey| {
-        let newest = memory.commits.get(asset).and_then(|commits| commits.last());
-        newest.map(|commit| commit.version.clone())
-    };
-    let after = |asset: &AssetKey| observed.newest.get(asset).cloned().or_else(|| known(asset));
-    intent
-        .assets
-        .iter()
-        .map(|asset| (asset.clone(), after(asset)))
-        .collect()
-}
-
-/// A number in 0..1 of 32 random bits.
-fn jitter(bits: u128) -> f64 {
-    let low = u32::try_from(bits & u128::from(u32::MAX)).unwrap_or(0);
-    f64::from(low) / (f64::from(u32::MAX) + 1.0)
-}
-
-fn describe(outcome: &Outcome) -> (&'static str, Option<String>) {
-    match outcome {
-        Outcome::Succeeded { .. } => ("succeeded", None),
-        Outcome::Retry { message, .. } => ("retry", Some(message.clone())),
-        Outcome::Failed { message, .. } => ("failed", Some(message.clone())),
-        Outcome::Cancelled { message } => ("cancelled", Some(message.clone())),
-    }
-}
-
 fn record(
     world: World<'_>,
     lease: &Lease,
@@ -360,130 +212,6 @@ fn pin_workspace(world: World<'_>, lease: &Lease) -> Result<(), StateError> {
         Some(id) => world.state.pin_workspace(lease, &id),
         None => Ok(()),
     }
-}
-
-/// Lets the service say which workspace it is before anything is sent to it.
-async fn learn_workspace(hands: Hands<'_>, resend: &[Intent], decided: &Plan, scope: Scope<'_>) {
-    if hands.jobs.workspace_id().is_some() {
-        return;
-    }
-    let mut tasks = decided.requests.iter().map(|request| &request.task);
-    let task = tasks.next().and_then(|task| scope.tasks.get(task));
-    let new = task.map(|task| {
-        let TaskAction::DatabricksJob(job) = &task.action;
-        &job.job
-    });
-    if let Some(job) = resend.first().map(|intent| &intent.job).or(new) {
-        // Whatever it answers: an error is met again when the job is to be run.
-        drop(hands.jobs.job(job).await);
-    }
-}
-
-/// What was made of the requests of a plan.
-#[derive(Default)]
-struct Intents {
-    made: Vec<Intent>,
-    refused: Vec<Triggered>,
-}
-
-/// Makes the intents of the plan.
-fn intend(
-    hands: Hands<'_>,
-    scope: Scope<'_>,
-    lease: &Lease,
-    number: PassNumber,
-    decided: &Plan,
-) -> Result<Intents, StateError> {
-    let mut intents = Intents::default();
-    let context = IntentContext {
-        project: scope.project,
-        environment: scope.environment,
-        catalog: scope.catalog,
-        pass: number,
-        now: hands.clock.now(),
-    };
-    for request in &decided.requests {
-        let index = scope.graph.index_of(request.asset.as_str());
-        let (Some(index), Some(task)) = (index, scope.tasks.get(&request.task)) else {
-            continue;
-        };
-        let asset = scope.graph.asset(index);
-        let intent = match new_intent(context, hands.random, request, asset, task) {
-            Ok(intent) => intent,
-            Err(error) => {
-                intents.refused.push(refused(request, "parameters", &error));
-                continue;
-            }
-        };
-        match hands.state.intend(lease, &intent) {
-            Ok(()) => intents.made.push(intent),
-            // Somebody else was quicker: their intent is adopted in the next pass.
-            Err(StateError::IntentExists { .. }) => {}
-            // Nothing new, but what is under way goes on.
-            Err(error @ StateError::LowDisk { .. }) => {
-                intents.refused.push(refused(request, "low_disk", &error));
-                break;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(intents)
-}
-
-/// A request that became no intent.
-fn refused(request: &Request, code: &'static str, error: &dyn std::error::Error) -> Triggered {
-    let message = match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    };
-    Triggered {
-        intent: IntentId(String::new()),
-        attempt: 0,
-        task: request.task.clone(),
-        assets: vec![request.asset.clone()],
-        reason: request.reason.clone(),
-        sent: Sent::Refused { code, message },
-    }
-}
-
-/// Sends several at once, and begins no more when the service asks for patience or for credentials:
-/// what was not sent stays `pending` for the next pass, and what is under way is waited for.
-async fn send_all(
-    hands: Hands<'_>,
-    scope: Scope<'_>,
-    lease: &Lease,
-    intents: Vec<Intent>,
-) -> Result<Vec<Triggered>, StateError> {
-    let mut triggered = Vec::new();
-    let stopped = AtomicBool::new(false);
-    let mut sends = futures::stream::iter(intents)
-        .take_while(|_| futures::future::ready(!stopped.load(Ordering::Relaxed)))
-        .map(|intent| {
-            let stopped = &stopped;
-            async move {
-                let sent = send(hands, lease, scope.windows, &intent).await;
-                if matches!(
-                    sent,
-                    Ok(Sent::RateLimited { .. } | Sent::Unauthenticated { .. })
-                ) {
-                    stopped.store(true, Ordering::Relaxed);
-                }
-                (intent, sent)
-            }
-        })
-        .buffered(SENDS_AT_ONCE);
-    while let Some((intent, sent)) = sends.next().await {
-        let sent = sent?;
-        triggered.push(Triggered {
-            intent: intent.id,
-            attempt: intent.attempt,
-            task: intent.task,
-            assets: intent.assets,
-            reason: intent.reason,
-            sent,
-        });
-    }
-    Ok(triggered)
 }
 
 fn explain_problems(

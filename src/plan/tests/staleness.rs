@@ -90,11 +90,11 @@ fn changed_code_rebuilds_a_table_and_only_marks_an_incremental_model() {
             .source("raw.a")
             .asset("mart.b", kind, &["raw.a"]);
         world = world.with("mart.b", |asset| {
-            asset.code_version = Some(CodeVersion::new("one"))
+            asset.code_version = Some(CodeVersion::new("one"));
         });
         world.built("mart.b", &[("raw.a", 0)], 0);
         world = world.with("mart.b", |asset| {
-            asset.code_version = Some(CodeVersion::new("two"))
+            asset.code_version = Some(CodeVersion::new("two"));
         });
         assert_eq!(world.decisions(), expected, "{kind}");
         world = world.with("mart.b", |asset| asset.code_changes = CodeChanges::Ignore);
@@ -122,13 +122,13 @@ fn a_view_with_other_code_is_built_before_what_reads_through_it() {
         .asset("stg.v", AssetKind::View, &["raw.a"])
         .table("mart.b", &["stg.v"])
         .with("stg.v", |asset| {
-            asset.code_version = Some(CodeVersion::new("one"))
+            asset.code_version = Some(CodeVersion::new("one"));
         });
     world.built("mart.b", &[("raw.a", 0)], 0);
     world.built("stg.v", &[], 0);
     world.observe("stg.v", ObservedState::Ok);
     world = world.with("stg.v", |asset| {
-        asset.code_version = Some(CodeVersion::new("two"))
+        asset.code_version = Some(CodeVersion::new("two"));
     });
     world.later(1);
     world.commit("raw.a", 1);

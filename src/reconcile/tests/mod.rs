@@ -2,6 +2,7 @@
 
 mod adoption;
 mod fake;
+mod following;
 mod log;
 mod outside;
 mod protocol;

@@ -17,9 +17,9 @@ fn built() -> Sim {
     sim
 }
 
-fn unreachable() -> Option<Unreadable> {
+fn unreachable() -> Unreadable {
     let (path, detail) = ("mid".to_owned(), "no route".to_owned());
-    Some(Unreadable::Unreachable { path, detail })
+    Unreadable::Unreachable { path, detail }
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_commit_seen_only_after_its_run_was_settled_is_ours() {
         sim.write("src");
         sim.pass();
         sim.later(60);
-        sim.log("mid", |log| log.problem = unreachable());
+        sim.log("mid", |log| log.problem = Some(unreachable()));
         sim.finish("mid");
         let report = sim.pass();
         assert_eq!(report.settled[0].outcome, "succeeded");
@@ -109,7 +109,7 @@ fn what_a_failed_run_wrote_is_not_taken_for_a_good_write() {
             sim.pass();
             sim.later(60);
             sim.commit_of_run("mid");
-            sim.log("mid", |log| log.problem = unreachable());
+            sim.log("mid", |log| log.problem = Some(unreachable()));
             sim.fail("mid", is_transient);
             sim.pass();
             sim.log("mid", |log| log.problem = None);

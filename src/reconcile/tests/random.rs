@@ -148,6 +148,7 @@ fn heal(sim: &Sim) {
 fn check(sim: &Sim) {
     let shared = sim.fake.get();
     let mut attempts = BTreeSet::new();
+    let mut tokens = BTreeSet::new();
     let mut active = BTreeSet::new();
     for found in &shared.ledger {
         let attempt = found.run.parameters[CORRELATION].clone();
@@ -155,6 +156,7 @@ fn check(sim: &Sim) {
             attempts.insert(attempt.clone()),
             "S1: two runs of {attempt}"
         );
+        assert!(tokens.insert(&found.token), "a token was used twice");
         if found.run.state == RunState::Active {
             let job = found.run.job_id;
             assert!(active.insert(job), "S2: two runs of job {job} at once");

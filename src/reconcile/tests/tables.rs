@@ -21,7 +21,9 @@ fn built() -> Sim {
 fn code(sim: &Sim, name: &str) -> String {
     match sim.observed(name) {
         ObservedState::Unknown { code, .. } => code,
-        other => format!("{other:?}"),
+        other @ (ObservedState::Ok | ObservedState::Absent | ObservedState::Gone) => {
+            format!("{other:?}")
+        }
     }
 }
 
