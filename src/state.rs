@@ -141,6 +141,14 @@ pub struct Build {
     pub failure: Option<Failure>,
 }
 
+impl Build {
+    /// Returns whether there is a build at all. A cut or a failure may be known of an asset that
+    /// never was built.
+    pub fn was_built(&self) -> bool {
+        self.is_adopted || self.built_at.is_some()
+    }
+}
+
 /// All changes observed up to and including a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {

@@ -184,7 +184,7 @@ fn is_missing(asset: &Asset, table: TableState<'_>, build: Option<&Build>) -> bo
         // Nothing tells that a view exists; it is taken to, until the catalog denies it.
         TableState::None | TableState::NotObserved | TableState::Unknown(_) => false,
         // A table that was there before us and is to be treated as never built.
-        TableState::Known(_) => asset.is_built_here() && build.is_none(),
+        TableState::Known(_) => asset.is_built_here() && !build.is_some_and(Build::was_built),
     }
 }
 
@@ -224,7 +224,9 @@ fn against_inputs<'a>(
         .map(|_| index);
     let consumption = input.memory.consumption.get(&asset.key);
     // Nobody knows what an asset consumed whose builder we do not know and that was never adopted.
-    let is_tracked = never_built || consumption.is_some() || !asset.kind.has_table();
+    // What was built here when it had no inputs yet consumed none of those it has now.
+    let is_built = own.is_some_and(|own| own.build.is_some_and(Build::was_built));
+    let is_tracked = never_built || consumption.is_some() || is_built && asset.is_built_here();
     let mut behind = Vec::new();
     let mut pending: Option<Origin> = None;
     let mut arriving: Option<Origin> = None;
