@@ -17,8 +17,8 @@ use crate::pure::{first_written, start};
 use crate::service::{InstantJobs, SteppedClock};
 
 pub(crate) const HEADER: &str = "\
-| assets | load | first pass | pass, nothing new | peak MiB so far | reading the state | pass, 1 % touched | all passes until fresh | requested in passes | pass after | peak MiB |
-|---|---|---|---|---|---|---|---|---|---|---|";
+| assets | load | first pass | pass, nothing new | peak MiB so far | reading the state | pass, 1 % touched | pass, runs under way | all passes until fresh | requested in passes | pass after | peak MiB |
+|---|---|---|---|---|---|---|---|---|---|---|---|";
 
 /// Measures one size, and returns its line of the table.
 pub(crate) fn row(count: usize) -> String {
@@ -56,6 +56,7 @@ pub(crate) fn row(count: usize) -> String {
     let closure = closure(&loaded.graph, &declared);
     let expected = closure.len();
     jobs.expect(closure);
+    jobs.hold();
     let (report, touched) = cpu(|| bench.pass());
     let mut requested = report.triggered.len();
     assert_eq!(
@@ -63,6 +64,8 @@ pub(crate) fn row(count: usize) -> String {
         expected,
         "all of the closure is decided about"
     );
+    let under_way = median_cpu(15, || assert_eq!(bench.pass().waiting, expected));
+    jobs.let_go();
     let (mut passes, mut spent) = (1, touched);
     loop {
         let (report, took) = cpu(|| bench.pass());
@@ -79,7 +82,7 @@ pub(crate) fn row(count: usize) -> String {
     );
     let after = median_cpu(9, || assert_quiet(&bench.pass()));
     format!(
-        "| {count} | {load_ms:.1} | {first:.0} | {steady:.1} | {steady_peak} | {state:.1} | {touched:.0} | \
+        "| {count} | {load_ms:.1} | {first:.0} | {steady:.1} | {steady_peak} | {state:.1} | {touched:.0} | {under_way:.1} | \
          {spent:.0} | {requested} in {passes} | {after:.1} | {} |",
         peak_mib()
     )
