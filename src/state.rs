@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use assets::delta::KnownHead;
 use assets::task::{JobReference, TaskName};
@@ -40,8 +41,9 @@ pub struct Memory {
 pub struct Observation {
     /// Whether the last look succeeded.
     pub state: ObservedState,
-    /// The last good reading, kept while the table cannot be read.
-    pub head: Option<KnownHead>,
+    /// The last good reading, kept while the table cannot be read. Shared, because every look at
+    /// the table takes it along.
+    pub head: Option<Arc<KnownHead>>,
     /// When the state last changed, UTC.
     pub since: DateTime<Utc>,
 }

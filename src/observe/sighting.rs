@@ -3,6 +3,8 @@
 //! Pure. Who wrote the new commits, and what that means for consumption, is decided afterwards in
 //! `outside`; until then every commit counts as its own origin.
 
+use std::sync::Arc;
+
 use assets::delta::{Commit, Continuity, KnownHead, Reading, Unreadable, Update};
 use assets::version::{Origin, PassNumber, TableVersion};
 use assets::{AssetKey, TableId};
@@ -172,7 +174,7 @@ fn read(
         key,
         Observation {
             state,
-            head: Some(head),
+            head: Some(Arc::new(head)),
             since,
         },
         commits,
