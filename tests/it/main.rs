@@ -12,4 +12,7 @@ mod cli;
 mod error_codes;
 mod help;
 mod init;
+mod lakehouse;
+mod observation;
 mod program;
+mod recovery;
