@@ -33,7 +33,6 @@ pub(super) enum Place {
 /// Where all tables are to be looked for, and what of that is news.
 pub(super) struct Places {
     pub(super) by_asset: Vec<(AssetKey, Place)>,
-    /// In the order of the relations.
     pub(super) news: Vec<(Relation, CatalogLocation)>,
     pub(super) catalog_problem: Option<String>,
 }
@@ -52,7 +51,6 @@ pub(super) async fn locate(
         .map(|i| graph.asset(i))
         .filter(watched)
         .collect();
-    let ended: BTreeSet<&AssetKey> = ended.iter().collect();
     let questions: BTreeSet<&Relation> = assets
         .iter()
         .filter(|asset| asset.path.is_none())
@@ -109,7 +107,6 @@ fn is_worth_asking(
     age >= patience || age < TimeDelta::zero()
 }
 
-/// Answers in the order of the relations, and why some are missing.
 type Answers = (Vec<(Relation, CatalogLocation)>, Option<String>);
 
 async fn ask(catalog: Option<&dyn Catalog>, questions: BTreeSet<&Relation>) -> Answers {
@@ -146,9 +143,9 @@ fn place(
             reason,
         };
     };
-    let fresh = news.binary_search_by(|(found, _)| found.cmp(relation)).ok();
-    let answer = fresh
-        .and_then(|at| news.get(at))
+    let answer = news
+        .iter()
+        .find(|(found, _)| found == relation)
         .map(|(_, location)| location)
         .or_else(|| memory.locations.get(relation));
     match answer {

@@ -77,7 +77,7 @@ pub async fn pass(
     }
     let new = triggered
         .iter()
-        .filter(|t| t.attempt == 1 && !memory.open_intents.contains_key(&t.intent))
+        .filter(|t| t.attempt == 1 && is_new(&t.intent.0, memory))
         .count();
     let closed = triggered
         .iter()
@@ -119,6 +119,10 @@ pub async fn pass(
     );
     summarize(&report, scope);
     Ok(report)
+}
+
+fn is_new(intent: &str, memory: &Memory) -> bool {
+    !memory.open_intents.keys().any(|id| id.0 == intent)
 }
 
 fn count(number: usize) -> u64 {
