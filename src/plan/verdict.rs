@@ -533,15 +533,12 @@ fn tolerated(
     let since = standing.pending?.at;
     let until = since + tolerance;
     (now < until).then(|| {
-        let lag_seconds = (now - since).num_seconds().max(0);
         let tolerance_seconds = tolerance.num_seconds();
-        (
-            Reason::Tolerated {
-                lag_seconds,
-                tolerance_seconds,
-                until,
-            },
-            Some(until),
-        )
+        let reason = Reason::Tolerated {
+            since,
+            tolerance_seconds,
+            until,
+        };
+        (reason, Some(until))
     })
 }
