@@ -197,7 +197,7 @@ impl App {
             (Some(link), _) => Ok(link),
             (None, Some(problem)) => Err(problem.clone()),
             (None, None) => Err(CommandError::new(
-                "C013",
+                "C015",
                 Exit::Usage,
                 format!("environment `{}` declares no workspace", self.environment),
             )
