@@ -21,10 +21,12 @@ use crate::databricks::{
 };
 use crate::error::{CommandError, Exit};
 use crate::execute::Windows;
+use crate::holder::Holder;
 use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError};
 use crate::project::Loaded;
-use crate::reconcile::{Scope, World};
+use crate::reconcile::{LEASE_LIFETIME, Scope, World};
 use crate::secret::Secret;
+use crate::state::Lease;
 use crate::store::{OpenMode, Store};
 
 /// A project that can be worked with.
@@ -150,11 +152,6 @@ impl App {
         self.clock.as_ref()
     }
 
-    /// Returns 128 random bits.
-    pub fn random_bits(&self) -> u128 {
-        self.random.bits()
-    }
-
     /// Returns the world as ports, over a state.
     pub fn world<'a>(&'a self, state: &'a dyn State) -> World<'a> {
         World {
@@ -205,14 +202,21 @@ impl App {
         }
     }
 
-    /// Returns a name for this process as a holder of the lease: host, process, chance.
-    pub fn holder(&self) -> String {
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        let chance = self.random.bits() & 0xffff_ffff;
-        format!("{host}/{}/{chance:08x}", std::process::id())
+    /// Takes or renews the lease for this process; from a holder that is surely dead, at once.
+    pub fn take_lease(&self, store: &Store) -> Result<Lease, StateError> {
+        let own = Holder::this_process();
+        let name = own.to_string();
+        let now = self.clock.now();
+        match store.acquire_lease(&name, now, LEASE_LIFETIME) {
+            Err(StateError::LeaseHeld { holder, .. })
+                if Holder::parse(&holder).is_some_and(|other| own.sees_dead(&other)) =>
+            {
+                tracing::warn!(holder, "the holder of the lease died; going on after it");
+                store.bury_holder(&holder, &name, now)?;
+                store.acquire_lease(&name, now, LEASE_LIFETIME)
+            }
+            taken => taken,
+        }
     }
 }
 

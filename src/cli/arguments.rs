@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
+use super::demo::DemoArgs;
 use super::explain::ExplainArgs;
 use super::init::InitArgs;
 use super::ls::LsArgs;
@@ -39,7 +40,6 @@ each.";
 #[command(
     name = "headwater",
     version,
-    about,
     after_help = EXIT_CODES,
     max_term_width = 100,
     propagate_version = false,
@@ -63,17 +63,18 @@ pub struct Globals {
     #[arg(long, value_name = "DIR", global = true)]
     pub project: Option<PathBuf>,
 
-    /// Environment to work in [default: HEADWATER_ENV, else the project's default]
+    /// Environment to work in [default: `HEADWATER_ENV`, else the project's default]
     #[arg(long, value_name = "NAME", global = true)]
     pub env: Option<String>,
 
-    /// Form of the result
+    /// Form of the result: table, json, yaml or ndjson
     #[arg(
         short,
         long,
         value_enum,
         value_name = "FORMAT",
         default_value_t,
+        hide_possible_values = true,
         global = true
     )]
     pub output: Format,
@@ -86,16 +87,24 @@ pub struct Globals {
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
 
-    /// When to use colour; NO_COLOR and CLICOLOR_FORCE count as well
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
+    /// When to use colour: auto, always or never. `NO_COLOR` and `CLICOLOR_FORCE` count, too
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        global = true
+    )]
     pub color: Colour,
 
-    /// Form of log lines on stderr
+    /// Form of log lines on stderr: text or json
     #[arg(
         long,
         value_enum,
         value_name = "FORMAT",
         default_value_t,
+        hide_possible_values = true,
         global = true
     )]
     pub log_format: LogFormat,
@@ -114,17 +123,25 @@ impl Globals {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show everything on a sample lakehouse, on this machine alone
+    Demo(DemoArgs),
     /// Begin a project: write a commented headwater.yml from what is found
+    ///
+    /// Looks for a dbt project and its manifest and for a Databricks bundle, and writes
+    /// headwater.yml, a first asset file and the schemas for editors. Never overwrites a file.
     Init(InitArgs),
     /// Check all declarations and print every problem
+    ///
+    /// Loads the project, every asset file and every dbt manifest, and prints every problem with
+    /// its place, an excerpt and a way out. Touches no network and no state.
     #[command(
-        long_about = "Loads the project, every asset file and every dbt manifest, and prints every \
-                      problem with its place, an excerpt and a way out. Touches no network and no \
-                      state.",
         after_help = "Examples:\n  headwater validate\n  headwater validate --env prod -o json"
     )]
     Validate,
     /// List assets
+    ///
+    /// Lists assets with what is declared about them: kind, task, freshness, owner. Touches no
+    /// network and no state; how assets are is what `headwater status` says.
     Ls(LsArgs),
     /// Look at every table now and record what is there; start nothing
     Observe(ObserveArgs),
@@ -137,6 +154,9 @@ pub enum Command {
     /// Tell why an asset is fresh, stale, waiting or failed
     Explain(ExplainArgs),
     /// Print the JSON Schema of declarations, for editors
+    ///
+    /// Prints the JSON Schema (draft-07) of asset files or of headwater.yml. `headwater init`
+    /// writes both to .headwater/schema, where the first lines of its files point.
     Schema(SchemaArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
@@ -145,9 +165,8 @@ pub enum Command {
 /// Which assets a command is about.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SelectArgs {
-    /// Assets in dbt's syntax: name, +upstream, downstream+, @closure, tag:, kind:, owner:, path
-    ///
-    /// Several ones, or blanks inside of one, unite; commas intersect. Without any, every asset.
+    /// Assets in dbt's syntax: name, +upstream, downstream+, @closure, tag:, kind:, owner:, path:.
+    /// Blanks unite, commas intersect; without any, every asset
     #[arg(value_name = "SELECT")]
     pub select: Vec<String>,
 

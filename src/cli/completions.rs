@@ -19,7 +19,7 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-pub(super) fn run(context: &Context, args: &CompletionsArgs) -> Result<Exit, CommandError> {
+pub(super) fn run(context: &Context, args: CompletionsArgs) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(
         args.shell,

@@ -277,7 +277,16 @@ mod tests {
         let problem = Diagnostic::error("A004", Some(place), "unknown key `kye`")
             .note("one further fact")
             .help("did you mean `key`?");
-        insta::assert_snapshot!(shown(&[problem], "a.yml", "assets:\n  kye: 1\n"));
+        insta::assert_snapshot!(shown(&[problem], "a.yml", "assets:\n  kye: 1\n"), @r"
+        error[A004]: unknown key `kye`
+         --> a.yml:2:3
+          |
+        2 |   kye: 1
+          |   ^^^
+          |
+          = note: one further fact
+          = help: did you mean `key`?
+        ");
     }
 
     #[test]

@@ -18,8 +18,6 @@ use crate::error::{CommandError, Exit};
 /// Arguments of `ls`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Lists assets with what is declared about them: kind, task, owner, freshness. \
-                  Touches no network and no state; how assets are is `headwater status`'s to say.",
     after_help = "Examples:\n  headwater ls\n  headwater ls 'tag:finance,kind:table'\n  \
                   headwater ls +gold.revenue --exclude kind:source -o json"
 )]
@@ -56,10 +54,14 @@ struct AssetItem {
 
 #[derive(Serialize)]
 struct FreshnessItem {
-    max_lag_seconds: Option<i64>,
-    max_lag_warn_seconds: Option<i64>,
-    max_age_seconds: Option<i64>,
-    max_age_warn_seconds: Option<i64>,
+    max_lag: Option<BoundItem>,
+    max_age: Option<BoundItem>,
+}
+
+#[derive(Serialize)]
+struct BoundItem {
+    limit_seconds: i64,
+    warn_seconds: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -134,13 +136,13 @@ fn item(asset: &Asset) -> AssetItem {
 }
 
 fn freshness_item(freshness: &Freshness) -> FreshnessItem {
-    let limit = |bound: Option<Bound>| bound.map(|bound| bound.limit.num_seconds());
-    let warn = |bound: Option<Bound>| seconds(bound.and_then(|bound| bound.warn));
+    let bound = |bound: Bound| BoundItem {
+        limit_seconds: bound.limit.num_seconds(),
+        warn_seconds: seconds(bound.warn),
+    };
     FreshnessItem {
-        max_lag_seconds: limit(freshness.max_lag),
-        max_lag_warn_seconds: warn(freshness.max_lag),
-        max_age_seconds: limit(freshness.max_age),
-        max_age_warn_seconds: warn(freshness.max_age),
+        max_lag: freshness.max_lag.map(bound),
+        max_age: freshness.max_age.map(bound),
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod arguments;
 mod completions;
+mod demo;
 pub mod diagnostics;
 mod explain;
 pub mod human;
@@ -118,13 +119,14 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Init(args) => init::run(context, args),
         Command::Validate => validate::run(context),
         Command::Ls(args) => ls::run(context, args),
+        Command::Demo(args) => block_on(demo::run(context, args)),
         Command::Observe(args) => block_on(observe::run(context, args)),
         Command::Plan(args) => block_on(plan::run(context, args)),
         Command::Reconcile(args) => block_on(reconcile::run(context, args)),
         Command::Status(args) => status::run(context, args),
         Command::Explain(args) => explain::run(context, args),
         Command::Schema(args) => schema::run(context, *args),
-        Command::Completions(args) => completions::run(context, args),
+        Command::Completions(args) => completions::run(context, *args),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Context, human, select};
 use crate::app::App;
 use crate::error::{CommandError, Exit};
 use crate::ports::State;
-use crate::reconcile::{LEASE_LIFETIME, Mode, Remembered, pass};
+use crate::reconcile::{Mode, Remembered, pass};
 use crate::report;
 use crate::state::{Memory, ObservedState};
 
@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context, args: &ObserveArgs) -> Result<Exit, C
     let app = load_app(context, None)?;
     let shown = select::find(context, &app.graph, &selection, &|_| "unknown")?;
     let store = app.open_state()?;
-    let lease = store.acquire_lease(&app.holder(), app.clock().now(), LEASE_LIFETIME)?;
+    let lease = app.take_lease(&store)?;
     let mut remembered = Remembered::default();
     let done = pass(
         app.world(&store),

@@ -280,10 +280,10 @@ fn error_text(error: &CommandError) -> String {
     let label = format!("error[{}]", error.code);
     let head = headline(&label, AnsiColor::Red, &error.message);
     let causes = error.causes.iter();
-    let causes: String = causes
+    let causes: Vec<String> = causes
         .map(|cause| format!("   = {}\n", printable(cause)))
         .collect();
-    head + &causes + &hint_line(error.hint.as_deref())
+    head + &causes.concat() + &hint_line(error.hint.as_deref())
 }
 
 fn headline(label: &str, colour: AnsiColor, message: &str) -> String {

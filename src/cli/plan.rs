@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::{CommandError, Exit};
 use crate::plan::{Action, Decision, sentence};
 use crate::ports::State;
-use crate::reconcile::{LEASE_LIFETIME, Mode, PassReport, Remembered, pass};
+use crate::reconcile::{Mode, PassReport, Remembered, pass};
 use crate::report;
 use crate::state::Memory;
 
@@ -54,7 +54,7 @@ pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Comm
     let app = load_app(context, args.at.at)?;
     let store = app.copy_state()?;
     let only = selected(context, &app, &store.load()?, &selection)?;
-    let lease = store.acquire_lease(&app.holder(), app.clock().now(), LEASE_LIFETIME)?;
+    let lease = app.take_lease(&store)?;
     let mut remembered = Remembered::default();
     let scope = app.scope(only.as_ref());
     let report = pass(

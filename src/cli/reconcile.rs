@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::error::{CommandError, Exit};
 use crate::plan::PlanInput;
 use crate::ports::State;
-use crate::reconcile::{Followed, LEASE_LIFETIME, Mode, PassReport, Remembered, follow, pass};
+use crate::reconcile::{Followed, Mode, PassReport, Remembered, follow, pass};
 use crate::report::{self, Situation};
 use crate::signals::Signals;
 use crate::state::Memory;
@@ -95,7 +95,6 @@ pub(super) struct Session {
     pub(super) store: Store,
     pub(super) selection: Selection,
     pub(super) selected: Option<BTreeSet<AssetIndex>>,
-    holder: String,
     pub(super) remembered: Remembered,
 }
 
@@ -107,24 +106,19 @@ impl Session {
         selection: Selection,
     ) -> Result<Self, CommandError> {
         let selected = selected(context, &app, &store.load()?, &selection)?;
-        let holder = app.holder();
-        store.acquire_lease(&holder, app.clock().now(), LEASE_LIFETIME)?;
+        app.take_lease(&store)?;
         Ok(Self {
             app,
             store,
             selection,
             selected,
-            holder,
             remembered: Remembered::default(),
         })
     }
 
     /// Makes a pass, renewing the lease.
     async fn pass(&mut self) -> Result<PassReport, CommandError> {
-        let now = self.app.clock().now();
-        let lease = self
-            .store
-            .acquire_lease(&self.holder, now, LEASE_LIFETIME)?;
+        let lease = self.app.take_lease(&self.store)?;
         let world = self.app.world(&self.store);
         let scope = self.app.scope(self.selected.as_ref());
         Ok(pass(world, scope, &lease, Mode::Act, &mut self.remembered).await?)
@@ -132,8 +126,7 @@ impl Session {
 
     /// Gives the lease back.
     fn end(&self) -> Result<(), CommandError> {
-        let now = self.app.clock().now();
-        match self.store.acquire_lease(&self.holder, now, LEASE_LIFETIME) {
+        match self.app.take_lease(&self.store) {
             Ok(lease) => Ok(self.store.release_lease(&lease)?),
             // Somebody else has it already: there is nothing to give back.
             Err(_) => Ok(()),

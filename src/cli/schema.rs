@@ -9,8 +9,6 @@ use crate::error::{CommandError, Exit};
 /// Arguments of `schema`.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[command(
-    long_about = "Prints the JSON Schema (draft-07) of asset files or of headwater.yml. `init` \
-                  writes both to .headwater/schema, where the first line of its files points.",
     after_help = "Examples:\n  headwater schema asset > .headwater/schema/asset.schema.json\n  \
                   headwater schema project"
 )]

@@ -52,7 +52,7 @@ pub fn find<'a>(
     {
         let others = problems.iter().skip(1).map(|(message, _)| message);
         let error = CommandError::new("C006", Exit::Usage, message);
-        let error = others.fold(error, |error, other| error.because(other));
+        let error = others.fold(error, CommandError::because);
         let hint = hint.as_deref();
         return Err(error.hint(hint.unwrap_or("`headwater ls` lists every asset")));
     }

@@ -15,9 +15,10 @@ pub(super) fn render_path(
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     // A path is a line of text: nothing that people mean needs more steps than this.
     engine.set_fuel(Some(10_000));
-    let values = match names.catalog {
-        Some(catalog) => context! { env => names.environment, catalog },
-        None => context! { env => names.environment },
+    let values = if let Some(catalog) = names.catalog {
+        context! { env => names.environment, catalog }
+    } else {
+        context! { env => names.environment }
     };
     let why = match engine.render_str(template, values) {
         Ok(path) if !path.trim().is_empty() => return Some(path),

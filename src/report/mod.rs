@@ -54,3 +54,8 @@ fn optional_instant(at: Option<DateTime<Utc>>) -> Value {
 fn version_number(version: Option<&TableVersion>) -> Value {
     version.map_or(Value::Null, |version| json!(version.version))
 }
+
+/// The document of `headwater demo`.
+pub fn demo_document(tally: &Value) -> Value {
+    document("Demo", tally.clone())
+}

@@ -131,6 +131,24 @@ fn note_takeover(
     )
 }
 
+/// Gives back the lease of a holder that is known to be dead, for `successor` to take.
+pub(super) fn bury(
+    write: &Write<'_>,
+    dead: &str,
+    successor: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let Some(held) = info(&write.tx)?.filter(|info| info.holder.as_deref() == Some(dead)) else {
+        return Ok(false);
+    };
+    note_takeover(write, &held, successor, now)?;
+    write.execute(
+        "UPDATE lease SET holder = NULL WHERE name = 'reconciler' AND holder = ?1",
+        params![dead],
+    )?;
+    Ok(true)
+}
+
 fn next_epoch(write: &Write<'_>, current: u64) -> Result<u64, Fault> {
     let sql = "SELECT coalesce(max(epoch), 0) FROM intent";
     let of_intents = first(&write.tx, "intent.epoch", sql, (), |cells| cells.number())?;

@@ -40,6 +40,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assets::AssetKey;
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::audit::AuditEntry;
@@ -138,6 +139,18 @@ impl Store {
     /// Returns the newest passes that ended, newest first.
     pub fn passes(&self, limit: usize) -> Result<Vec<PassRecord>, StateError> {
         self.read(|connection| pass::passes(connection, limit))
+    }
+
+    /// Gives back the lease of a holder that is known to be dead; returns whether it held it.
+    ///
+    /// What such a holder may still do is fenced off by the epoch all the same.
+    pub fn bury_holder(
+        &self,
+        dead: &str,
+        successor: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| lease::bury(write, dead, successor, now))
     }
 
     /// Returns the lease, if it was ever taken.

@@ -28,8 +28,6 @@ const ASSET_SCHEMA: &str = ".headwater/schema/asset.schema.json";
 /// Arguments of `init`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Writes a commented headwater.yml and a first asset file from what it finds: a \
-                  dbt project and its manifest, a Databricks bundle. Never overwrites a file.",
     after_help = "Examples:\n  headwater init\n  headwater init --dbt transform\n  \
                   headwater init --project lakehouse"
 )]
@@ -140,10 +138,10 @@ fn next_steps(context: &Context, found: &Found) -> Vec<String> {
 
 fn text(begun: &Begun) -> String {
     let files = begun.files.iter();
-    let files: String = files
-        .map(|touched| format!("{} {}\n", touched.action, touched.file))
+    let mut lines: Vec<String> = files
+        .map(|touched| format!("{} {}", touched.action, touched.file))
         .collect();
-    let next = begun.next.iter();
-    let next: String = next.map(|step| format!("  {step}\n")).collect();
-    format!("{files}\nNext:\n{next}")
+    lines.extend([String::new(), "Next:".to_owned()]);
+    lines.extend(begun.next.iter().map(|step| format!("  {step}")));
+    lines.join("\n") + "\n"
 }

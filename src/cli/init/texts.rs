@@ -105,17 +105,17 @@ pub(super) fn asset_file(found: &Found) -> String {
     );
     if knows_dbt {
         // What dbt knows is an asset already; an invented one would only be in the way.
-        let example: String = EXAMPLE
-            .lines()
-            .map(|line| format!("# {line}").trim_end().to_owned() + "\n")
+        let lines = EXAMPLE.lines();
+        let commented: Vec<String> = lines
+            .map(|line| format!("# {line}").trim_end().to_owned())
             .collect();
-        return format!("{head}# What dbt knows needs no entry here.\nassets: []\n\n{example}");
+        let example = commented.join("\n");
+        return format!("{head}# What dbt knows needs no entry here.\nassets: []\n\n{example}\n");
     }
     format!("{head}# Put your own names here.\nassets:\n{EXAMPLE}")
 }
 
-const EXAMPLE: &str = "\
-  - key: bronze.orders
+const EXAMPLE: &str = "  - key: bronze.orders
     kind: source                              # written by somebody else; only observed
     relation: \"{{ catalog }}.bronze.orders\"   # or path: \"lake/bronze/orders\" for a table on disk
     freshness: { max_age: 1d }                # new data at least daily

@@ -1,3 +1,5 @@
+//! Tests of what a commit's lines say.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,34 @@
+//! The demonstration: a sample lakehouse of real Delta tables, a workspace on loopback, and this
+//! very program reconciling them through whatever goes wrong.
+//!
+//! Nothing here reconciles by itself: every act runs the commands that a user would run, as
+//! processes of their own, so that one of them can be killed for real. What they did is read from
+//! the workspace's ledger and from the tables.
+
+mod acts;
+mod stage;
+mod tally;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use std::net::SocketAddr;
+
+pub use acts::run;
+pub use stage::{Stage, StageError, TOKEN};
+pub use tally::{Latency, Tally};
+
+/// How the demonstration goes.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the sample project is laid out.
+    pub folder: PathBuf,
+    /// Where the workspace listens; loopback only.
+    pub listen: SocketAddr,
+    /// For how long data keeps arriving in the last act.
+    pub arrivals_for: Duration,
+    /// Seed of the data that arrives.
+    pub seed: u64,
+    /// The program itself.
+    pub program: PathBuf,
+}

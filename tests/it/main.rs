@@ -1,0 +1,16 @@
+//! The one integration-test binary: the built program as people and scripts see it, and rules that
+//! concern the source tree as a whole.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed step is a failed test"
+)]
+
+mod architecture;
+mod cli;
+mod error_codes;
+mod help;
+mod init;
+mod program;
