@@ -194,7 +194,7 @@ impl App {
             (Some(link), _) => Ok(link),
             (None, Some(problem)) => Err(problem.clone()),
             (None, None) => Err(CommandError::new(
-                "C015",
+                "C016",
                 Exit::Usage,
                 format!("environment `{}` declares no workspace", self.environment),
             )

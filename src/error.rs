@@ -10,7 +10,7 @@ use crate::project::ProjectError;
 use crate::store::codes::code_of;
 
 /// The error codes of the command line with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 16] = [
+pub const CODES: [(&str, &str); 17] = [
     ("C000", "a fault of Headwater itself"),
     ("C001", "no project file was found"),
     ("C002", "the project has errors"),
@@ -26,7 +26,8 @@ pub const CODES: [(&str, &str); 16] = [
     ("C012", "the current folder cannot be used"),
     ("C013", "the threads of the command cannot be started"),
     ("C014", "files cannot be watched"),
-    ("C015", "no workspace is declared"),
+    ("C015", "the demonstration broke off"),
+    ("C016", "no workspace is declared"),
 ];
 
 /// How a command ends. The numbers are documented and never change.
