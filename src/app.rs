@@ -19,6 +19,7 @@ use crate::databricks::{
     ConfigFile, CredentialsError, DeclaredConnection, ResolvedConnection, Settings, Workspace,
     config_file_path, resolve,
 };
+use crate::delta_log::local_path;
 use crate::error::{CommandError, Exit};
 use crate::execute::Windows;
 use crate::holder::Holder;
@@ -28,6 +29,9 @@ use crate::reconcile::{LEASE_LIFETIME, Scope, World};
 use crate::secret::Secret;
 use crate::state::Lease;
 use crate::store::{OpenMode, Store};
+
+/// The state file while it is open; commands use it as [`State`].
+pub type StateFile = Store;
 
 /// A project that can be worked with.
 pub struct App {
@@ -179,12 +183,17 @@ impl App {
     }
 
     /// Opens the state file for writing; makes it where it is missing.
-    pub fn open_state(&self) -> Result<Store, StateError> {
+    pub fn open_state(&self) -> Result<StateFile, StateError> {
         Store::open(&self.state_path, OpenMode::ReadWrite)
     }
 
+    /// Returns the folder of a table that lies on this machine's disks.
+    pub fn local_folder(&self, location: &str) -> Option<PathBuf> {
+        local_path(location, &self.root).ok()
+    }
+
     /// Returns a private copy of the state, on which everything can be tried without a trace.
-    pub fn copy_state(&self) -> Result<Store, StateError> {
+    pub fn copy_state(&self) -> Result<StateFile, StateError> {
         Store::open_in_memory_copy(&self.state_path)
     }
 

@@ -25,8 +25,8 @@ pub const CODES: [(&str, &str); 17] = [
     ("C011", "the folder of the dbt project cannot be used"),
     ("C012", "the current folder cannot be used"),
     ("C013", "the threads of the command cannot be started"),
-    ("C014", "files cannot be watched"),
-    ("C015", "the demonstration broke off"),
+    ("C014", "changes of files cannot be watched"),
+    ("C015", "the demonstration cannot go on"),
     ("C016", "no workspace is declared"),
 ];
 

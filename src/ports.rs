@@ -4,6 +4,7 @@
 //! them; a simulation fits its own, and drives the same code. Nothing here knows HTTP, SQL or files.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assets::delta::{Commit, KnownHead, Reading, Unreadable};
 use assets::task::JobReference;
@@ -62,7 +63,7 @@ pub struct TableRequest {
     /// Where it lies.
     pub location: TableLocation,
     /// What was last seen of it; absent at first contact.
-    pub known: Option<KnownHead>,
+    pub known: Option<Arc<KnownHead>>,
 }
 
 /// The catalog of an environment.
@@ -294,7 +295,7 @@ pub trait State: Send + Sync {
     ) -> Result<bool, StateError>;
     /// Settles an attempt: outcome, builds, consumption, audit and outbox, all at once.
     ///
-    /// Allowed in every open state. [`Outcome::Retry`] leads back to `pending` with the next
+    /// Allowed in every open state. [`Outcome::Retry`](crate::state::Outcome::Retry) leads back to `pending` with the next
     /// attempt.
     fn settle(
         &self,

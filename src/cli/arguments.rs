@@ -124,6 +124,11 @@ impl Globals {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show everything on a sample lakehouse, on this machine alone
+    ///
+    /// Lays out a sample lakehouse of real Delta tables, starts a Databricks workspace emulator on
+    /// loopback, lets data arrive, reconciles with the commands of this program while answers get
+    /// lost and the reconciler is killed, and proves at the end that every mart equals what its
+    /// sources say. Needs no network and no account.
     Demo(DemoArgs),
     /// Begin a project: write a commented headwater.yml from what is found
     ///
@@ -144,14 +149,31 @@ pub enum Command {
     /// network and no state; how assets are is what `headwater status` says.
     Ls(LsArgs),
     /// Look at every table now and record what is there; start nothing
+    ///
+    /// Reads the Delta log of every table, records what is new, and prints what is known of each.
+    /// Starts no run. Every table is looked at; a selection only narrows what is printed.
     Observe(ObserveArgs),
     /// Say what reconcile would do now, and why
+    ///
+    /// Looks at every table and says what `headwater reconcile` would do now, and why. Works on a
+    /// copy of the state: nothing is recorded, nothing is started.
     Plan(PlanArgs),
     /// Make one pass: observe, collect, decide, start what is stale
+    ///
+    /// Makes one pass: looks at every table, collects runs that ended, decides, and starts what is
+    /// stale and may run. Does not wait for runs: the next pass collects them. Safe to run from
+    /// cron every minute, and to kill at any moment.
     Reconcile(ReconcileArgs),
     /// Say how fresh assets are
+    ///
+    /// Says how fresh assets are, by what the last pass saw: health, age of the data, lag behind
+    /// the sources, and why. Reads the state only: fast, and without rights on the workspace.
     Status(StatusArgs),
     /// Tell why an asset is fresh, stale, waiting or failed
+    ///
+    /// Tells the causal chain behind one asset: what it incorporates of each input, what the inputs
+    /// hold now, what it waits for, what was decided before, and which version of every root it
+    /// shows.
     Explain(ExplainArgs),
     /// Print the JSON Schema of declarations, for editors
     ///

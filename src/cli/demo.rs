@@ -22,11 +22,6 @@ const SEED: u64 = 20_261_120;
 /// Arguments of `demo`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Lays out a sample lakehouse of real Delta tables, starts a Databricks workspace \
-                  emulator on loopback, lets data arrive, reconciles with the commands of this \
-                  program while answers get lost and the reconciler is killed, and proves at the \
-                  end that every mart equals what its sources say. Needs no network and no \
-                  account.",
     after_help = "Examples:\n  headwater demo\n  headwater demo --dir ./lakehouse --keep\n  \
                   headwater demo --dir ./lakehouse --serve 127.0.0.1:8080"
 )]

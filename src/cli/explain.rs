@@ -19,13 +19,8 @@ const DECISIONS: usize = 5;
 
 /// Arguments of `explain`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(
-    long_about = "Tells the causal chain behind one asset: what it incorporates of each input, \
-                  what the inputs hold now, what it waits for, what was decided before, and which \
-                  version of every root it shows.",
-    after_help = "Examples:\n  headwater explain finance.revenue\n  \
-                  headwater explain finance.revenue -o json"
-)]
+#[command(after_help = "Examples:\n  headwater explain finance.revenue\n  \
+                  headwater explain finance.revenue -o json")]
 pub struct ExplainArgs {
     /// The asset's key
     #[arg(value_name = "ASSET")]

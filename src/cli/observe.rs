@@ -15,12 +15,7 @@ use crate::state::{Memory, ObservedState};
 
 /// Arguments of `observe`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(
-    long_about = "Reads the Delta log of every table, records what is new, and prints what is \
-                  known of each. Starts no run. Every table is looked at; a selection only \
-                  narrows what is printed.",
-    after_help = "Examples:\n  headwater observe\n  headwater observe kind:source -o json"
-)]
+#[command(after_help = "Examples:\n  headwater observe\n  headwater observe kind:source -o json")]
 pub struct ObserveArgs {
     /// Which assets are printed.
     #[command(flatten)]

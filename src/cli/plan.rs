@@ -16,8 +16,6 @@ use crate::state::Memory;
 /// Arguments of `plan`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Looks at every table and says what `headwater reconcile` would do now, and why. \
-                  Works on a copy of the state: nothing is recorded, nothing is started.",
     after_help = "Examples:\n  headwater plan\n  headwater plan +finance.revenue -o json\n  \
                   headwater plan --detailed-exitcode || echo 'there is something to do'\n\n\
                   With --detailed-exitcode the exit code is 6 when a run would be started."

@@ -11,7 +11,7 @@ use super::arguments::SelectArgs;
 use super::open::load_app;
 use super::progress::Progress;
 use super::{Context, plan, select, watching};
-use crate::app::App;
+use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
 use crate::plan::PlanInput;
 use crate::ports::State;
@@ -19,7 +19,6 @@ use crate::reconcile::{Followed, Mode, PassReport, Remembered, follow, pass};
 use crate::report::{self, Situation};
 use crate::signals::Signals;
 use crate::state::Memory;
-use crate::store::Store;
 
 /// How long a pass may go on after a signal before it is dropped; whatever it leaves is picked up
 /// by the next pass, as after a crash.
@@ -28,9 +27,6 @@ const GRACE: Duration = Duration::from_secs(4);
 /// Arguments of `reconcile`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Makes one pass: looks at every table, collects runs that ended, decides, and \
-                  starts what is stale and may run. Does not wait for runs: the next pass collects \
-                  them. Safe to run from cron every minute, and to kill at any moment.",
     after_help = "Examples:\n  * * * * *  cd /srv/lakehouse && headwater reconcile -q\n  \
                   headwater reconcile --wait --timeout 30m\n  headwater reconcile --watch\n  \
                   headwater reconcile tag:finance --dry-run"
@@ -92,7 +88,7 @@ pub(super) async fn run(context: &Context, args: &ReconcileArgs) -> Result<Exit,
 /// Passes of this process under one lease.
 pub(super) struct Session {
     pub(super) app: App,
-    pub(super) store: Store,
+    pub(super) store: StateFile,
     pub(super) selection: Selection,
     pub(super) selected: Option<BTreeSet<AssetIndex>>,
     pub(super) remembered: Remembered,
@@ -102,7 +98,7 @@ impl Session {
     fn begin(
         context: &Context,
         app: App,
-        store: Store,
+        store: StateFile,
         selection: Selection,
     ) -> Result<Self, CommandError> {
         let selected = selected(context, &app, &store.load()?, &selection)?;

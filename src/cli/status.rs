@@ -17,9 +17,6 @@ use crate::state::Memory;
 /// Arguments of `status`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    long_about = "Says how fresh assets are, by what the last pass saw: health, age of the data, \
-                  lag behind the sources, and why. Reads the state only: fast, and without rights \
-                  on the workspace.",
     after_help = "Examples:\n  headwater status\n  headwater status finance --fail-on overdue\n  \
                   headwater status +finance.revenue -o json\n\n\
                   With --fail-on the exit code is 6 when an asset has that health or a worse one."

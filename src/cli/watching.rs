@@ -9,7 +9,6 @@ use super::Context;
 use super::open::{load_app, watched_files};
 use super::progress::Progress;
 use super::reconcile::{Session, Step, finish, selected, step};
-use crate::delta_log::local_path;
 use crate::error::{CommandError, Exit};
 use crate::ports::State;
 use crate::reconcile::PassReport;
@@ -119,7 +118,7 @@ fn table_folders(session: &mut Session) -> Result<Vec<PathBuf>, CommandError> {
             location.storage_location.clone()
         };
         let location = asset.path.clone().or_else(found)?;
-        local_path(&location, &app.root).ok()
+        app.local_folder(&location)
     });
     Ok(folders.collect())
 }

@@ -14,6 +14,7 @@ mod admit;
 mod decision;
 mod health;
 mod input;
+mod known;
 mod parameters;
 mod reason;
 mod standing;

@@ -43,7 +43,7 @@ pub(super) fn declared_assets(
 }
 
 fn matched(root: &Path, text: &str, gathered: &mut Gathered) -> Vec<PathBuf> {
-    let place = Place::start_of(&PROJECT_FILE.into());
+    let place = gathered.sources.place_of(PROJECT_FILE, text);
     let pattern = match Pattern::parse(text) {
         Ok(pattern) => pattern,
         Err(error) => {
@@ -56,7 +56,7 @@ fn matched(root: &Path, text: &str, gathered: &mut Gathered) -> Vec<PathBuf> {
     };
     gathered.watched.insert(root.join(&pattern.base));
     let problems = gathered.diagnostics.len();
-    let mut files = files_of(root, &pattern, &mut gathered.diagnostics);
+    let mut files = files_of(root, &pattern, &place, &mut gathered.diagnostics);
     files.retain(|path| *path != root.join(PROJECT_FILE));
     if files.is_empty() && gathered.diagnostics.len() == problems {
         let message = format!("the pattern `{text}` under `assets:` matches no file");

@@ -24,8 +24,12 @@ pub(super) fn dbt_inputs(
     let mut inputs = Vec::new();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for entry in &project.dbt {
-        let place = Some(&entry.place);
-        let path = render_path(&entry.manifest, context, place, &mut gathered.diagnostics);
+        let path = render_path(
+            &entry.manifest,
+            context,
+            &entry.place,
+            &mut gathered.diagnostics,
+        );
         let Some(name) = path else { continue };
         if let Some(line) = seen.insert(name.clone(), entry.place.line) {
             gathered.diagnostics.push(named_twice(entry, &name, line));

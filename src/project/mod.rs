@@ -139,7 +139,9 @@ fn load_environment(
         catalog: environment.catalog.as_deref(),
         variables,
     };
-    let state = template::render_path(&project.state, &context, None, &mut gathered.diagnostics);
+    let place = gathered.sources.place_of(PROJECT_FILE, &project.state);
+    let problems = &mut gathered.diagnostics;
+    let state = template::render_path(&project.state, &context, &place, problems);
     let (graph, tasks) = read_assets(&root, &project, &context, &mut gathered);
     Loaded {
         state_path: root.join(state.unwrap_or_default()),

@@ -8,7 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 pub(super) fn render_path(
     template: &str,
     names: &Context<'_>,
-    place: Option<&Place>,
+    place: &Place,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<String> {
     let mut engine = Environment::empty();
@@ -27,6 +27,6 @@ pub(super) fn render_path(
     };
     let message = format!("the path `{template}` cannot be used: {why}");
     let help = "in paths there are `{{ env }}` and, where the environment has one, `{{ catalog }}`";
-    diagnostics.push(Diagnostic::error("L007", place.cloned(), message).help(help));
+    diagnostics.push(Diagnostic::error("L007", Some(place.clone()), message).help(help));
     None
 }

@@ -226,3 +226,20 @@ fn a_path_that_cannot_be_rendered_is_reported() {
         ["L007"]
     );
 }
+
+#[test]
+fn problems_of_patterns_and_paths_point_at_their_text() {
+    let project =
+        format!("{PROJECT}assets: [\"assets/*.yml\", \"none/*.yml\"]\nstate: \"{{{{ x }}}}\"\n");
+    let folder = folder(&[(PROJECT_FILE, &project), ("assets/o.yml", ORDERS)]);
+    let loaded = load_here(folder.path(), None).unwrap();
+    let places: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .map(|found| {
+            let place = found.place.as_ref().unwrap();
+            (found.code, place.line, &project[place.span.clone()])
+        })
+        .collect();
+    assert_eq!(places, [("L007", 6, "{{ x }}"), ("L003", 5, "none/*.yml")]);
+}

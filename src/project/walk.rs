@@ -5,15 +5,16 @@
 
 use std::path::{Path, PathBuf};
 
-use assets::Diagnostic;
+use assets::{Diagnostic, Place};
 use walkdir::{DirEntry, WalkDir};
 
 use super::patterns::Pattern;
 
-/// Finds the files; `root` is the project's folder without links in it.
+/// Finds the files; `root` is the project's folder without links in it, `place` is the pattern's.
 pub(super) fn files_of(
     root: &Path,
     pattern: &Pattern,
+    place: &Place,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<PathBuf> {
     let base = root.join(&pattern.base);
@@ -21,7 +22,7 @@ pub(super) fn files_of(
         return Vec::new();
     }
     if leads_out(root, &base) {
-        diagnostics.push(leads_out_of(&slashed(&pattern.base)));
+        diagnostics.push(leads_out_of(&slashed(&pattern.base), place));
         return Vec::new();
     }
     let mut files = Vec::new();
@@ -35,7 +36,10 @@ pub(super) fn files_of(
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                diagnostics.extend(unreadable(root, pattern, &error));
+                let problem = unreadable(root, pattern, &error);
+                diagnostics.extend(problem.map(|(message, why)| {
+                    Diagnostic::error("L008", Some(place.clone()), message).note(why)
+                }));
                 continue;
             }
         };
@@ -48,7 +52,7 @@ pub(super) fn files_of(
         };
         let is_refused = concerns && entry.path_is_symlink() && leads_out(root, entry.path());
         if is_refused {
-            diagnostics.push(leads_out_of(&path));
+            diagnostics.push(leads_out_of(&path, place));
         }
         match (is_folder, concerns && !is_refused) {
             (true, false) => walk.skip_current_dir(),
@@ -79,15 +83,15 @@ fn slashed(path: &Path) -> String {
     parts.join("/")
 }
 
-fn leads_out_of(path: &str) -> Diagnostic {
+fn leads_out_of(path: &str, place: &Place) -> Diagnostic {
     let message = format!("the link `{path}` leads out of the project and is not followed");
-    Diagnostic::error("L004", None, message)
+    Diagnostic::error("L004", Some(place.clone()), message)
         .help("put the files into the project, or change the pattern under `assets:`")
 }
 
-/// Reports what could not be looked at. A link to nothing is reported only where the pattern
+/// Says what could not be looked at, and why. A link to nothing counts only where the pattern
 /// means it.
-fn unreadable(root: &Path, pattern: &Pattern, error: &walkdir::Error) -> Option<Diagnostic> {
+fn unreadable(root: &Path, pattern: &Pattern, error: &walkdir::Error) -> Option<(String, String)> {
     let path = relative(root, error.path()?);
     let (is_gone, why) = match error.io_error() {
         Some(error) => (
@@ -100,5 +104,5 @@ fn unreadable(root: &Path, pattern: &Pattern, error: &walkdir::Error) -> Option<
         return None;
     }
     let message = format!("`{path}` cannot be read while looking for asset files");
-    Some(Diagnostic::error("L008", None, message).note(why))
+    Some((message, why))
 }

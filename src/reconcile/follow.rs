@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
-use super::report::PassReport;
+use super::report::{PassReport, Triggered};
 use crate::plan::{Action, Decision};
 
 /// What to do after a pass.
@@ -52,12 +52,18 @@ pub fn follow(
             let wait = (until - now).to_std().unwrap_or(Duration::ZERO);
             Followed::Again(wait.clamp(shortest, longest))
         }
-        None if decisions
-            .iter()
-            .any(|decision| decision.action == Action::Run) =>
-        {
-            Followed::Again(shortest)
-        }
+        None if may_still_start(report, &decisions) => Followed::Again(shortest),
         None => Followed::Stuck,
     }
+}
+
+/// Whether something should run that was not turned down already: a request that cannot even be
+/// written down will not be better in the next pass.
+fn may_still_start(report: &PassReport, decisions: &[&Decision]) -> bool {
+    let runs = decisions
+        .iter()
+        .filter(|decision| decision.action == Action::Run)
+        .count();
+    let is_unwritten = |triggered: &&Triggered| triggered.attempt == 0;
+    runs > report.triggered.iter().filter(is_unwritten).count()
 }

@@ -64,9 +64,9 @@ pub struct Settled {
 /// An attempt that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Triggered {
-    /// The intent.
+    /// The intent; empty where none could be written down.
     pub intent: IntentId,
-    /// Which attempt.
+    /// Which attempt, from 1; 0 where no intent could be written down.
     pub attempt: u32,
     /// What is run.
     pub task: TaskName,

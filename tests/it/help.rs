@@ -4,9 +4,23 @@ use std::path::Path;
 
 use crate::program::run;
 
+const COMMANDS: [&str; 11] = [
+    "demo",
+    "init",
+    "validate",
+    "ls",
+    "observe",
+    "plan",
+    "reconcile",
+    "status",
+    "explain",
+    "schema",
+    "completions",
+];
+
 #[test]
 fn help_of_every_command() {
-    for command in ["init", "validate", "ls", "schema", "completions"] {
+    for command in COMMANDS {
         let ran = run(Path::new("."), &format!("{command} --help"));
         assert_eq!(ran.exit, 0, "{command}");
         insta::assert_snapshot!(format!("help_{command}"), without_globals(&ran.stdout));
@@ -19,7 +33,15 @@ fn help_of_every_command() {
 
 #[test]
 fn help_of_the_program() {
-    insta::assert_snapshot!("help", run(Path::new("."), "--help").stdout);
+    let help = run(Path::new("."), "--help").stdout;
+    insta::assert_snapshot!("help", help);
+    let commands = help.split("Commands:\n").nth(1).unwrap();
+    let commands = commands.split("\n\n").next().unwrap().lines();
+    let named: Vec<&str> = commands
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help")
+        .collect();
+    assert_eq!(named, COMMANDS, "the help of each command is looked at");
 }
 
 /// Takes off the options of every command, which the help of the program has, too.

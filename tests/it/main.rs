@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "a failed step is a failed test"
 )]
 
@@ -13,4 +12,7 @@ mod cli;
 mod error_codes;
 mod help;
 mod init;
+mod lakehouse;
+mod observation;
 mod program;
+mod recovery;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -16,6 +16,15 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// Takes over what a command left behind that ended by itself.
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            exit: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Returns stdout as one JSON document.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -45,15 +54,8 @@ pub(crate) fn run(folder: &Path, args: &str) -> Ran {
 
 /// Runs the program with these variables.
 pub(crate) fn run_with(folder: &Path, args: &str, variables: &[(&str, &str)]) -> Ran {
-    let output = command(folder, args)
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
-    Ran {
-        exit: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    let mut command = command(folder, args);
+    Ran::of(command.envs(variables.iter().copied()).output().unwrap())
 }
 
 /// Runs the program with a reader that goes away before it reads anything.
@@ -74,7 +76,8 @@ pub(crate) fn run_without_reader(folder: &Path, args: &str) -> Ran {
     }
 }
 
-fn command(folder: &Path, args: &str) -> Command {
+/// The program in a folder, with no variables.
+pub(crate) fn command(folder: &Path, args: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_headwater"));
     command
         .args(args.split_whitespace())
