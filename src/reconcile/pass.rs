@@ -106,6 +106,7 @@ pub async fn pass(
         problems: Vec::new(),
         denied: None,
         is_remote_unavailable: false,
+        asked_to_wait: None,
     };
     explain_problems(
         &mut report,
@@ -235,8 +236,16 @@ fn explain_problems(
         .collect();
     for sent in sent {
         match sent {
-            Sent::Unanswered(message) | Sent::RateLimited { message, .. } => {
+            Sent::Unanswered(message) => {
                 report.is_remote_unavailable = true;
+                report.problems.push(message);
+            }
+            Sent::RateLimited {
+                message,
+                retry_after,
+            } => {
+                report.is_remote_unavailable = true;
+                report.asked_to_wait = report.asked_to_wait.max(retry_after);
                 report.problems.push(message);
             }
             Sent::Unauthenticated { message, hint } => {

@@ -42,6 +42,8 @@ pub struct PassReport {
     pub denied: Option<String>,
     /// The service could not be reached, or asked for patience.
     pub is_remote_unavailable: bool,
+    /// How long the service asked us to wait, if it did.
+    pub asked_to_wait: Option<Duration>,
 }
 
 /// An attempt that ended.
@@ -91,6 +93,11 @@ impl PassReport {
                 | Sent::Refused { .. }
                 | Sent::Overtaken => None,
             })
+    }
+
+    /// Returns whether no run ended and none was started.
+    pub fn is_quiet(&self) -> bool {
+        self.settled.is_empty() && self.started().next().is_none()
     }
 
     /// Returns whether something was refused or failed for good in this pass.
