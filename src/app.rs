@@ -203,7 +203,7 @@ impl App {
             (Some(link), _) => Ok(link),
             (None, Some(problem)) => Err(problem.clone()),
             (None, None) => Err(CommandError::new(
-                "C013",
+                "C016",
                 Exit::Usage,
                 format!("environment `{}` declares no workspace", self.environment),
             )
