@@ -31,7 +31,7 @@ tools: # says what is missing and how to get it
 	  echo "  sudo apt-get install -y build-essential    # macOS: xcode-select --install" >&2; exit 1; }
 
 demo: tools ## build everything and show it on a sample lakehouse, on this machine alone
-	cargo run --locked --release -- demo $(ARGS)
+	cargo run --locked -- demo $(ARGS)
 
 test: check doctest ## everything that has to hold before a change is merged
 ifdef NEXTEST
