@@ -4,6 +4,7 @@
 //! them; a simulation fits its own, and drives the same code. Nothing here knows HTTP, SQL or files.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assets::delta::{Commit, KnownHead, Reading, Unreadable};
 use assets::task::JobReference;
@@ -62,7 +63,7 @@ pub struct TableRequest {
     /// Where it lies.
     pub location: TableLocation,
     /// What was last seen of it; absent at first contact.
-    pub known: Option<KnownHead>,
+    pub known: Option<Arc<KnownHead>>,
 }
 
 /// The catalog of an environment.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use assets::delta::KnownHead;
 use assets::task::{JobReference, TaskName};
@@ -40,8 +41,9 @@ pub struct Memory {
 pub struct Observation {
     /// Whether the last look succeeded.
     pub state: ObservedState,
-    /// The last good reading, kept while the table cannot be read.
-    pub head: Option<KnownHead>,
+    /// The last good reading, kept while the table cannot be read. Shared, because every look at
+    /// the table takes it along.
+    pub head: Option<Arc<KnownHead>>,
     /// When the state last changed, UTC.
     pub since: DateTime<Utc>,
 }
@@ -139,6 +141,14 @@ pub struct Build {
     pub cut: Option<Cut>,
     /// The last failure since the last success: its attempts are exhausted, or not retried.
     pub failure: Option<Failure>,
+}
+
+impl Build {
+    /// Returns whether there is a build at all. A cut or a failure may be known of an asset that
+    /// never was built.
+    pub fn was_built(&self) -> bool {
+        self.is_adopted || self.built_at.is_some()
+    }
 }
 
 /// All changes observed up to and including a pass.

@@ -186,7 +186,7 @@ async fn wait(
             Step::Signalled(exit) => return Ok(exit),
         };
         progress.pass(&report);
-        let is_quiet = report.settled.is_empty() && report.triggered.is_empty();
+        let is_quiet = report.is_quiet();
         let followed = follow(
             &report,
             session.selected.as_ref(),

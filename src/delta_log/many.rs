@@ -23,7 +23,7 @@ pub struct Request {
     /// Where it lies; its log is in `_delta_log` below.
     pub location: PathBuf,
     /// What is known of it.
-    pub known: Option<KnownHead>,
+    pub known: Option<Arc<KnownHead>>,
 }
 
 /// How tables are read. Keep one value for the life of the program: it remembers what hangs.
@@ -247,7 +247,7 @@ where
     while let Some((index, request)) =
         task.and_then(|index| Some((index, shared.requests.get(index)?)))
     {
-        let reading = (shared.read)(&request.location, request.known.as_ref());
+        let reading = (shared.read)(&request.location, request.known.as_deref());
         let mut board = shared.board();
         if !board.put(index, reading) {
             // Given up meanwhile: somebody else goes on, and the table may be asked again.

@@ -1,6 +1,6 @@
 //! Checks of the tables: how many can be read, and why others cannot.
 //!
-//! They are looked at as a pass would, on a private copy of the state.
+//! They are looked at as a pass would, and nothing is recorded.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub(super) async fn check(app: &App, can_ask: bool) -> Vec<Check> {
 type States = BTreeMap<AssetKey, ObservedState>;
 
 async fn look(app: &App, can_ask: bool) -> Result<States, StateError> {
-    let store = app.copy_state()?;
+    let store = app.read_state()?;
     let memory = store.load()?;
     let world = app.world(&store);
     let eyes = Eyes {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use assets::task::JobReference;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::judge::RunVerdict;
@@ -59,7 +60,7 @@ pub async fn adopt<'a>(
         match intent.state {
             IntentState::Running => running.push(intent),
             IntentState::Pending => {
-                if intent.not_before.is_none_or(|at| at <= hands.clock.now()) {
+                if has_waited(intent, hands.clock.now()) {
                     adopted.to_send.push(intent.clone());
                 }
             }
@@ -72,8 +73,17 @@ pub async fn adopt<'a>(
             | IntentState::Quarantined => {}
         }
     }
-    poll(hands, &running, &mut adopted).await?;
+    poll(hands, windows, &running, &mut adopted).await?;
     Ok(adopted)
+}
+
+/// Whether the backoff of an attempt is over. One that ends further ahead than any backoff lasts
+/// was fixed by a clock that has gone back since.
+fn has_waited(intent: &Intent, now: DateTime<Utc>) -> bool {
+    let longest = TimeDelta::seconds(intent.retry.max_backoff_seconds.max(0));
+    intent
+        .not_before
+        .is_none_or(|at| at <= now || at - now > longest)
 }
 
 /// An attempt that was stamped and whose run is not known.
@@ -89,11 +99,9 @@ async fn resolve_unrecorded(
         adopted.to_send.push(intent.clone());
         return Ok(());
     };
-    let age = service_now - first;
-    let is_remembered = age < windows.horizon - windows.longest_request;
-    if intent.state == IntentState::Sending && is_remembered {
+    if intent.state == IntentState::Sending && windows.is_remembered(first, service_now) {
         // A clock that went back makes the age negative: the token is young, not old.
-        if service_now - last >= windows.resend_after || age < TimeDelta::zero() {
+        if service_now - last >= windows.resend_after || service_now < first {
             adopted.to_send.push(intent.clone());
         }
         return Ok(());
@@ -160,8 +168,7 @@ async fn find_by_correlation(
     if !job.parameters.iter().any(|name| name == CORRELATION) {
         return Ok(Search::Impossible(format!(
             "job `{}` declares no parameter `{CORRELATION}`, so that its runs cannot be told \
-             apart: look at its runs since {first_sent}, then `headwater runs cancel {}` or \
-             wait for its table",
+             apart: look at its runs since {first_sent}, then `headwater runs cancel {}`",
             job.name, intent.id
         )));
     }
@@ -176,6 +183,7 @@ async fn find_by_correlation(
 /// Asks how the known runs stand.
 async fn poll(
     hands: Hands<'_>,
+    windows: Windows,
     running: &[&Intent],
     adopted: &mut Adopted,
 ) -> Result<(), StateError> {
@@ -198,6 +206,8 @@ async fn poll(
         };
         match answer {
             Ok(run) => judge_run(hands, intent, &run, adopted).await?,
+            // What was started a moment ago need not show up everywhere yet.
+            Err(JobsError::NotFound(_)) if is_young(hands, windows, intent) => adopted.running += 1,
             Err(JobsError::NotFound(_)) => adopted.ended.push(Ended {
                 intent: (*intent).clone(),
                 verdict: history_expired(),
@@ -210,6 +220,13 @@ async fn poll(
         }
     }
     Ok(())
+}
+
+fn is_young(hands: Hands<'_>, windows: Windows, intent: &Intent) -> bool {
+    let service_now = hands.clock.now() + hands.jobs.server_offset();
+    intent
+        .last_sent_at
+        .is_some_and(|sent| service_now - sent < windows.longest_request)
 }
 
 /// The service forgot the run. Whether it wrote its tables is seen there; it counts as failed
@@ -234,17 +251,7 @@ async fn judge_run(
         verdict,
         at: run.ended_at.unwrap_or(now),
     };
-    let wanted = correlation(&intent.id, intent.attempt);
-    if let Some(found) = run
-        .parameters
-        .get(CORRELATION)
-        .filter(|found| **found != wanted)
-    {
-        let message = format!(
-            "run {} carries the correlation `{found}` and not `{wanted}`: the token led to \
-             somebody else's run",
-            run.id
-        );
+    if let Some(message) = foreign(intent, run) {
         let code = "foreign_run".to_owned();
         adopted.ended.push(end(RunVerdict::Failed {
             code,
@@ -270,23 +277,62 @@ async fn judge_run(
                 is_transient: *is_transient,
             }));
         }
-        RunState::Cancelled { message } => adopted.ended.push(end(timed_out_or(intent, message))),
+        RunState::Cancelled { message } => {
+            let service_now = now + hands.jobs.server_offset();
+            let ended_at = run.ended_at.unwrap_or(service_now);
+            adopted
+                .ended
+                .push(end(timed_out_or(intent, run, ended_at, message)));
+        }
     }
     Ok(())
 }
 
-/// A run that we cancelled because it took too long has failed; one that a person cancelled has not.
-fn timed_out_or(intent: &Intent, message: &str) -> RunVerdict {
-    match (intent.cancel_requested_at, intent.timeout_seconds) {
-        (Some(_), Some(timeout)) => RunVerdict::Failed {
+/// Why a run cannot be the one of the attempt, if so: the token led to somebody else's.
+fn foreign(intent: &Intent, run: &Run) -> Option<String> {
+    let wanted = correlation(&intent.id, intent.attempt);
+    let found = run.parameters.get(CORRELATION);
+    if let Some(found) = found.filter(|found| **found != wanted) {
+        return Some(format!(
+            "run {} carries the correlation `{found}` and not `{wanted}`: the token led to \
+             somebody else's run",
+            run.id
+        ));
+    }
+    match intent.job {
+        // A run that does not say whose it is has job 0.
+        JobReference::Id(job) if run.job_id != 0 && run.job_id != job => Some(format!(
+            "run {} belongs to job {} and not to job {job}: the token led to somebody else's run",
+            run.id, run.job_id
+        )),
+        JobReference::Id(_) | JobReference::Name(_) => None,
+    }
+}
+
+/// A cancelled run that had taken too long has failed, as we cancelled it or would have; one that a
+/// person cancelled earlier has not.
+fn timed_out_or(intent: &Intent, run: &Run, ended_at: DateTime<Utc>, message: &str) -> RunVerdict {
+    match intent.timeout_seconds {
+        Some(timeout) if is_too_long(intent, run, ended_at) => RunVerdict::Failed {
             code: "timed_out".to_owned(),
             message: format!("it ran longer than its timeout of {timeout} s and was cancelled"),
             is_transient: true,
         },
-        (Some(_), None) | (None, _) => RunVerdict::Cancelled {
+        Some(_) | None => RunVerdict::Cancelled {
             message: message.to_owned(),
         },
     }
+}
+
+/// Whether a run lasted longer than it may until an instant of the service's clock.
+fn is_too_long(intent: &Intent, run: &Run, until: DateTime<Utc>) -> bool {
+    // No run of ours began before it was asked for; a service that does not tell says 1970.
+    let started = intent
+        .first_sent_at
+        .map_or(run.started_at, |sent| run.started_at.max(sent));
+    intent
+        .timeout_seconds
+        .is_some_and(|timeout| until - started > TimeDelta::seconds(timeout))
 }
 
 async fn cancel_if_too_long(
@@ -299,8 +345,7 @@ async fn cancel_if_too_long(
         return Ok(());
     };
     let service_now = now + hands.jobs.server_offset();
-    let is_late = service_now - run.started_at > TimeDelta::seconds(timeout);
-    if !is_late || intent.cancel_requested_at.is_some() {
+    if !is_too_long(intent, run, service_now) || intent.cancel_requested_at.is_some() {
         return Ok(());
     }
     match hands.jobs.cancel(run.id).await {

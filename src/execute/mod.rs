@@ -16,7 +16,10 @@
 //!
 //! Invariant: nothing is sent unless this very process stamped the attempt less than the send
 //! window ago, by its own monotonic clock. A process that slept in between wakes up to find its
-//! permit expired, whatever anybody else wrote meanwhile.
+//! permit expired, whatever anybody else wrote meanwhile. Nor is anything sent whose token the
+//! service may have forgotten, however long ago that was decided.
+//!
+//! A refusal closes an intent only if no earlier request of the attempt can have had its effect.
 
 mod adopt;
 mod intent;
@@ -24,7 +27,7 @@ mod judge;
 mod send;
 mod token;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ports::{Clock, Jobs, Random, State};
 
@@ -59,6 +62,14 @@ pub struct Windows {
     pub longest_request: TimeDelta,
     /// The least time between two sends of one token.
     pub resend_after: TimeDelta,
+}
+
+impl Windows {
+    /// Returns whether the service surely still knows a token that was first sent then, with room
+    /// for the longest request.
+    fn is_remembered(self, first_sent: DateTime<Utc>, service_now: DateTime<Utc>) -> bool {
+        service_now - first_sent < self.horizon - self.longest_request
+    }
 }
 
 impl Default for Windows {

@@ -60,6 +60,13 @@ pub async fn send(
     let now = hands.clock.now();
     let permit_from = hands.clock.monotonic();
     let service_time = now + hands.jobs.server_offset();
+    // The decision to send again may be old: this process may have slept since.
+    let is_remembered = intent
+        .first_sent_at
+        .is_none_or(|first| windows.is_remembered(first, service_time));
+    if !is_remembered {
+        return Ok(Sent::Overtaken);
+    }
     if !hands
         .state
         .stamp(lease, &intent.id, intent.attempt, service_time, now)?
@@ -127,12 +134,27 @@ fn refuse_or_wait(hands: Hands<'_>, intent: &Intent, error: JobsError) -> Result
             return close(hands, intent, outcome, "run_deleted");
         }
     };
+    if intent.first_sent_at.is_some() {
+        return doubt(hands, intent, &message);
+    }
     let outcome = Outcome::Failed {
         code: code.to_owned(),
         message,
         is_exhausted: false,
     };
     close(hands, intent, outcome, code)
+}
+
+/// This request was refused, but an earlier one of the attempt may have had its effect: nobody can
+/// tell before the runs of the job are looked through.
+fn doubt(hands: Hands<'_>, intent: &Intent, message: &str) -> Result<Sent, StateError> {
+    let now = hands.clock.now();
+    hands
+        .state
+        .record_uncertain(&intent.id, intent.attempt, message, now)?;
+    Ok(Sent::Unanswered(format!(
+        "{message}; an earlier request may have started a run, which is looked for"
+    )))
 }
 
 fn close(

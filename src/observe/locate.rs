@@ -4,13 +4,14 @@
 //! after a few seconds, because a run may just have made it; where a relation lies is asked again
 //! once a day, and whenever its log has vanished.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assets::{Asset, AssetKey, AssetKind, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use lineage::AssetGraph;
 
+use super::sighting::{VANISHED, VANISHED_REASON};
 use crate::ports::{Catalog, JobsError, TableLocation};
 use crate::state::{CatalogLocation, Memory, ObservedState};
 
@@ -33,6 +34,7 @@ pub(super) enum Place {
 /// Where all tables are to be looked for, and what of that is news.
 pub(super) struct Places {
     pub(super) by_asset: Vec<(AssetKey, Place)>,
+    /// In the order of the relations.
     pub(super) news: Vec<(Relation, CatalogLocation)>,
     pub(super) catalog_problem: Option<String>,
 }
@@ -51,6 +53,7 @@ pub(super) async fn locate(
         .map(|i| graph.asset(i))
         .filter(watched)
         .collect();
+    let ended: BTreeSet<&AssetKey> = ended.iter().collect();
     let questions: BTreeSet<&Relation> = assets
         .iter()
         .filter(|asset| asset.path.is_none())
@@ -62,12 +65,16 @@ pub(super) async fn locate(
         })
         .collect();
     let (news, catalog_problem) = ask(catalog, questions).await;
+    let answers: BTreeMap<&Relation, &CatalogLocation> = news
+        .iter()
+        .map(|(relation, location)| (relation, location))
+        .collect();
     let by_asset = assets
         .into_iter()
         .map(|asset| {
             (
                 asset.key.clone(),
-                place(asset, memory, &news, catalog_problem.as_deref()),
+                place(asset, memory, &answers, catalog_problem.as_deref()),
             )
         })
         .collect();
@@ -93,20 +100,29 @@ fn is_worth_asking(
     };
     let age = now - known.looked_up_at;
     let observation = memory.observations.get(&asset.key);
-    let has_vanished = observation.is_some_and(|observation| match &observation.state {
-        ObservedState::Absent | ObservedState::Gone => true,
-        ObservedState::Unknown { code, .. } => code == super::sighting::VANISHED,
-        ObservedState::Ok => false,
-    });
-    // A clock that went back must not keep an answer for ever.
-    let patience = if !known.exists || has_vanished {
+    let state = observation.map(|observation| &observation.state);
+    let is_absent = matches!(state, Some(ObservedState::Absent | ObservedState::Gone));
+    let patience = if has_vanished(memory, &asset.key) {
+        // Between "it was there" and "it is gone" stands this answer.
+        TimeDelta::zero()
+    } else if !known.exists || is_absent {
         TimeDelta::seconds(5)
     } else {
         TimeDelta::days(1)
     };
+    // A clock that went back must not keep an answer for ever.
     age >= patience || age < TimeDelta::zero()
 }
 
+fn has_vanished(memory: &Memory, key: &AssetKey) -> bool {
+    let observation = memory.observations.get(key);
+    observation.is_some_and(|observation| match &observation.state {
+        ObservedState::Unknown { code, .. } => code == VANISHED,
+        ObservedState::Ok | ObservedState::Absent | ObservedState::Gone => false,
+    })
+}
+
+/// Answers in the order of the relations, and why some are missing.
 type Answers = (Vec<(Relation, CatalogLocation)>, Option<String>);
 
 async fn ask(catalog: Option<&dyn Catalog>, questions: BTreeSet<&Relation>) -> Answers {
@@ -130,7 +146,7 @@ async fn ask(catalog: Option<&dyn Catalog>, questions: BTreeSet<&Relation>) -> A
 fn place(
     asset: &Asset,
     memory: &Memory,
-    news: &[(Relation, CatalogLocation)],
+    answers: &BTreeMap<&Relation, &CatalogLocation>,
     catalog_problem: Option<&str>,
 ) -> Place {
     if let Some(path) = &asset.path {
@@ -143,12 +159,17 @@ fn place(
             reason,
         };
     };
-    let answer = news
-        .iter()
-        .find(|(found, _)| found == relation)
-        .map(|(_, location)| location)
-        .or_else(|| memory.locations.get(relation));
-    match answer {
+    let fresh = answers.get(relation).copied();
+    match fresh.or_else(|| memory.locations.get(relation)) {
+        // The answer that made it vanish is no second look.
+        Some(location)
+            if !location.exists && fresh.is_none() && has_vanished(memory, &asset.key) =>
+        {
+            Place::Nowhere {
+                code: VANISHED,
+                reason: VANISHED_REASON.to_owned(),
+            }
+        }
         Some(location) if !location.exists => Place::NotThere,
         Some(_) if !asset.kind.has_table() => Place::Exists,
         Some(location) => match &location.storage_location {

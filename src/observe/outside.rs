@@ -1,26 +1,36 @@
 //! Whose commits are these, and what did their writers consume?
 //!
 //! A commit of one of our runs carries the origin of what that run incorporated; its consumption is
-//! recorded when the run is settled. Any other write of an asset that reads something is taken to
+//! recorded when the run is settled. In doubt a commit is ours: then the run says what was consumed,
+//! and at worst runs once more. Any other write of an asset that reads something is taken to
 //! have consumed, in this order: what its `userMetadata` says; the heads at the start of the run
 //! that wrote it, where its run id is known; the heads at its commit time less a margin. The last
 //! two are assumptions and labelled so. First contact with a table follows the same rule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assets::delta::Commit;
 use assets::policy::{Adoption, OutsideWrites};
 use assets::version::{Origin, PassNumber, TableVersion};
 use assets::{Asset, AssetKey};
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt;
 use lineage::{AssetGraph, AssetIndex};
 
 use super::{Eyes, Seen};
 use crate::ports::{Sighting, StateError, TableLocation};
-use crate::state::{Basis, Build, Consumed, DataCommit, Intent, Memory, RunId};
+use crate::state::{
+    Basis, Build, Consumed, DataCommit, Failure, Intent, Memory, ObservedState, RunId,
+};
 
 /// The margin where the policy ignores outside writes but a table has to be adopted all the same.
 const DEFAULT_MARGIN: TimeDelta = TimeDelta::minutes(30);
+
+/// Adoptions at once, each of which may ask for one run and read a log back per input.
+const ADOPTED_AT_ONCE: usize = 10;
+
+/// Clocks may differ by this much between the stamp of a request and a commit of its run.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// Completes sightings with who wrote what.
 pub(super) async fn attribute(
@@ -31,10 +41,11 @@ pub(super) async fn attribute(
     (pass, _now): (PassNumber, DateTime<Utc>),
     mut seen: Vec<Seen>,
 ) -> Result<Vec<Sighting>, StateError> {
-    let mut newest_writers = BTreeMap::new();
+    let mut ours = BTreeSet::new();
     for found in &mut seen {
-        let author = attribute_commits(eyes, memory, found)?;
-        newest_writers.insert(found.sighting.asset.clone(), author);
+        if attribute_commits(eyes, memory, found)? {
+            ours.insert(found.sighting.asset.clone());
+        }
     }
     // Heads include what this pass saw, so that an adopted table is compared with all of it.
     let history = History {
@@ -49,23 +60,23 @@ pub(super) async fn attribute(
         let Some(index) = graph.index_of(found.sighting.asset.as_str()) else {
             continue;
         };
-        let is_ours = newest_writers
-            .get(&found.sighting.asset)
-            .is_some_and(Option::is_some);
+        let is_ours = ours.contains(&found.sighting.asset);
         if let Some(write) = outside_write(graph.asset(index), found, is_ours) {
             outside.push((index, write.clone(), found.is_first_contact));
         }
     }
-    let mut adopted = BTreeMap::new();
-    for (index, commit, is_first_contact) in outside {
-        let asset = graph.asset(index);
-        let consumption = history.consumption(index, &commit, is_first_contact).await;
-        let origin = history.origin(index, &consumption, &commit, pass);
-        adopted.insert(
-            asset.key.clone(),
-            (adopted_build(asset, memory, &commit), consumption, origin),
-        );
-    }
+    // Many at once: at first contact every table asks for a run and for older commits.
+    let history = &history;
+    let adopted = futures::stream::iter(outside)
+        .map(|(index, commit, is_first_contact)| async move {
+            let asset = graph.asset(index);
+            let consumption = history.consumption(index, &commit, is_first_contact).await;
+            let origin = history.origin(index, &consumption, &commit, pass);
+            let build = adopted_build(asset, memory, &commit, &consumption);
+            (asset.key.clone(), (build, consumption, origin))
+        })
+        .buffered(ADOPTED_AT_ONCE);
+    let mut adopted: BTreeMap<_, _> = adopted.collect().await;
     Ok(seen
         .into_iter()
         .map(|found| {
@@ -76,53 +87,71 @@ pub(super) async fn attribute(
                 }
                 sighting.build = Some(build);
                 sighting.consumption = Some(consumption);
+            } else if sighting.forget_commits && !ours.contains(&sighting.asset) {
+                // What we knew of the content went with the table that had it.
+                sighting.build = memory.builds.get(&sighting.asset).map(unbuilt);
+                sighting.consumption = Some(BTreeMap::new());
             }
             sighting
         })
         .collect())
 }
 
-/// Marks the commits that our runs wrote; returns the intent of the newest commit, if ours.
+/// Marks the commits that our runs wrote; returns whether the newest one is ours.
 fn attribute_commits(
     eyes: Eyes<'_>,
     memory: &Memory,
     found: &mut Seen,
-) -> Result<Option<Intent>, StateError> {
-    let mut newest = None;
+) -> Result<bool, StateError> {
+    let mut is_newest_ours = false;
     let asset = found.sighting.asset.clone();
     for commit in &found.commits {
         let author = author(eyes, memory, &asset, commit)?;
-        if let Some(intent) = &author {
-            let recorded = found
-                .sighting
-                .commits
-                .iter_mut()
-                .find(|c| c.version.version == commit.version);
-            if let Some(recorded) = recorded {
-                recorded.intent = Some(intent.id.clone());
-                if let Some(origin) = intent.origin {
-                    recorded.origin = recorded.origin.oldest(origin);
-                }
+        is_newest_ours = !matches!(author, Author::Other);
+        let Author::Run(intent) = author else {
+            continue;
+        };
+        let recorded = found
+            .sighting
+            .commits
+            .iter_mut()
+            .find(|c| c.version.version == commit.version);
+        if let Some(recorded) = recorded {
+            recorded.intent = Some(intent.id.clone());
+            if let Some(origin) = intent.origin {
+                recorded.origin = recorded.origin.oldest(origin);
             }
         }
-        newest = author;
     }
-    Ok(newest)
+    Ok(is_newest_ours)
 }
 
-/// The intent whose run wrote a commit.
+/// Who wrote a commit.
+enum Author {
+    /// The run of this intent.
+    Run(Box<Intent>),
+    /// A run of ours that was settled before the commit could be read.
+    SettledRun,
+    /// Somebody else.
+    Other,
+}
+
 fn author(
     eyes: Eyes<'_>,
     memory: &Memory,
     asset: &AssetKey,
     commit: &Commit,
-) -> Result<Option<Intent>, StateError> {
+) -> Result<Author, StateError> {
     let runs = [commit.writer.job_run_id, commit.writer.task_run_id];
     let mut names_a_run = false;
     for run in runs.into_iter().flatten().map(RunId) {
         names_a_run = true;
         if let Some(intent) = eyes.state.intent_of_run(run)? {
-            return Ok(Some(intent).filter(|intent| intent.assets.contains(asset)));
+            return Ok(if intent.assets.contains(asset) {
+                Author::Run(Box::new(intent))
+            } else {
+                Author::Other
+            });
         }
     }
     let open = memory
@@ -131,14 +160,41 @@ fn author(
         .find(|intent| intent.assets.contains(asset));
     // A lost answer leaves a run whose id we do not know yet: its commits are ours all the same.
     let may_be_unrecorded = |intent: &&Intent| intent.run_id.is_none() || !names_a_run;
-    Ok(open
+    let open = open
         .filter(may_be_unrecorded)
-        .filter(|intent| {
-            intent
-                .first_sent_at
-                .is_some_and(|sent| commit.committed_at >= sent)
-        })
-        .cloned())
+        .filter(|intent| has_begun(intent, commit));
+    Ok(match open {
+        Some(intent) => Author::Run(Box::new(intent.clone())),
+        None if !names_a_run && is_within_settled_run(memory, asset, commit) => Author::SettledRun,
+        None => Author::Other,
+    })
+}
+
+/// Whether a commit may have come of what was sent for an intent, earlier attempts included.
+fn has_begun(intent: &Intent, commit: &Commit) -> bool {
+    let began = if intent.attempt > 1 {
+        Some(intent.created_at)
+    } else {
+        intent.first_sent_at
+    };
+    began.is_some_and(|began| commit.committed_at >= began - SKEW)
+}
+
+/// Whether a commit came before the end of our last run, at which its table could not be read, or
+/// did not show the commit yet.
+fn is_within_settled_run(memory: &Memory, asset: &AssetKey, commit: &Commit) -> bool {
+    let Some(build) = memory.builds.get(asset) else {
+        return false;
+    };
+    let observation = memory.observations.get(asset);
+    let was_blind = observation
+        .is_some_and(|observation| matches!(observation.state, ObservedState::Unknown { .. }));
+    // A failure may be a refusal, with no run at all: then only blindness speaks for a commit of ours.
+    let failed_at = build.failure.as_ref().map(|failure| failure.at);
+    let ends = [build.last_success_at, failed_at.filter(|_| was_blind)];
+    ends.into_iter()
+        .flatten()
+        .any(|end| commit.committed_at <= end)
 }
 
 fn fresh_commits(seen: &[Seen]) -> BTreeMap<AssetKey, (bool, Vec<DataCommit>)> {
@@ -153,10 +209,10 @@ fn fresh_commits(seen: &[Seen]) -> BTreeMap<AssetKey, (bool, Vec<DataCommit>)> {
         .collect()
 }
 
-/// The newest commit that nobody here made and that says something about consumption.
+/// The newest commit that nobody here made and that says something about how its asset was built.
 fn outside_write<'a>(asset: &Asset, found: &'a Seen, is_ours: bool) -> Option<&'a Commit> {
-    let reads_something = !asset.upstreams.is_empty() && asset.kind.has_table();
-    if !reads_something || is_ours {
+    let is_derived = !asset.upstreams.is_empty() || asset.is_built_here();
+    if !is_derived || !asset.kind.has_table() || is_ours {
         return None;
     }
     let is_wanted = if found.is_first_contact {
@@ -167,8 +223,14 @@ fn outside_write<'a>(asset: &Asset, found: &'a Seen, is_ours: bool) -> Option<&'
     found.commits.last().filter(|_| is_wanted)
 }
 
-fn adopted_build(asset: &Asset, memory: &Memory, commit: &Commit) -> Build {
+fn adopted_build(
+    asset: &Asset,
+    memory: &Memory,
+    commit: &Commit,
+    consumption: &BTreeMap<AssetKey, Consumed>,
+) -> Build {
     let previous = memory.builds.get(&asset.key);
+    let failure = previous.and_then(|build| build.failure.as_ref());
     Build {
         code_version: asset.code_version.clone(),
         built_at: Some(commit.committed_at),
@@ -177,7 +239,34 @@ fn adopted_build(asset: &Asset, memory: &Memory, commit: &Commit) -> Build {
         is_adopted: true,
         degraded_by: Vec::new(),
         cut: previous.and_then(|build| build.cut),
-        failure: previous.and_then(|build| build.failure.clone()),
+        failure: failure
+            .filter(|failure| !is_repaired(failure, consumption))
+            .cloned(),
+    }
+}
+
+/// Whether a write incorporates all that a failed run would have.
+fn is_repaired(failure: &Failure, consumption: &BTreeMap<AssetKey, Consumed>) -> bool {
+    let covers = |(input, wanted): (&AssetKey, &Option<TableVersion>)| {
+        let consumed = consumption.get(input).and_then(|c| c.version.as_ref());
+        match (wanted, consumed) {
+            (None, _) => true,
+            (Some(wanted), Some(consumed)) => {
+                wanted.table_id == consumed.table_id && wanted.version <= consumed.version
+            }
+            (Some(_), None) => false,
+        }
+    };
+    failure.inputs.iter().all(covers)
+}
+
+/// What stays known of an asset whose content is not what was built: why it waits, or failed.
+fn unbuilt(build: &Build) -> Build {
+    Build {
+        last_success_at: build.last_success_at,
+        cut: build.cut,
+        failure: build.failure.clone(),
+        ..Build::default()
     }
 }
 
@@ -236,12 +325,13 @@ impl History<'_> {
         Some(run.started_at)
     }
 
-    /// A stamped version means the incarnation that is there now.
+    /// A stamped version means the incarnation that is there now, and never more than what was
+    /// seen of it: else a stamp that is wrong, or older than the incarnation, would hide changes.
     fn stamped(&self, key: &AssetKey, version: u64) -> Option<TableVersion> {
         let newest = self.commits(key).last().map(|commit| &commit.version)?;
         Some(TableVersion {
             table_id: newest.table_id.clone(),
-            version,
+            version: version.min(newest.version),
         })
     }
 

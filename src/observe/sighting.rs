@@ -3,6 +3,8 @@
 //! Pure. Who wrote the new commits, and what that means for consumption, is decided afterwards in
 //! `outside`; until then every commit counts as its own origin.
 
+use std::sync::Arc;
+
 use assets::delta::{Commit, Continuity, KnownHead, Reading, Unreadable, Update};
 use assets::version::{Origin, PassNumber, TableVersion};
 use assets::{AssetKey, TableId};
@@ -15,6 +17,10 @@ use crate::state::{Build, DataCommit, Memory, Observation, ObservedState};
 
 /// The code of the state between "it was there" and "it is gone".
 pub(super) const VANISHED: &str = "vanished";
+
+/// What that state says to people.
+pub(super) const VANISHED_REASON: &str =
+    "its log is not there any more; it counts as gone when that is seen twice";
 
 /// What a look found.
 pub(super) enum Look {
@@ -45,7 +51,7 @@ pub(super) fn sight(
         }
         Look::Exists => {
             let mut seen = changed_state(previous, key, ObservedState::Ok, now);
-            let is_new = !memory.builds.contains_key(key);
+            let is_new = !memory.builds.get(key).is_some_and(Build::was_built);
             if let Some(seen) = seen.as_mut().filter(|_| is_new) {
                 seen.sighting.build = Some(adopted_view(graph, key));
             }
@@ -55,16 +61,9 @@ pub(super) fn sight(
         Look::Read(Reading::Unknown(problem)) => {
             changed_state(previous, key, unknown(&problem), now)
         }
-        Look::Read(Reading::Absent) => {
-            let state = absent(previous);
-            let is_gone = state == ObservedState::Gone;
-            let mut seen = changed_state(previous, key, state, now)?;
-            if is_gone {
-                seen.sighting.observation.head = None;
-                seen.sighting.forget_commits = true;
-            }
-            Some(seen)
-        }
+        // The head of what is gone is kept: should the same log stand there again, as after a disk
+        // that was not mounted, everything is as before; another log is told by it.
+        Look::Read(Reading::Absent) => changed_state(previous, key, absent(previous), now),
         Look::Read(Reading::Read(update)) => Some(read(previous, key, *update, (pass, now))),
     }
 }
@@ -97,8 +96,7 @@ fn absent(previous: Option<&Observation>) -> ObservedState {
         ObservedState::Ok | ObservedState::Absent | ObservedState::Unknown { .. } => {
             ObservedState::Unknown {
                 code: VANISHED.to_owned(),
-                reason: "its log is not there any more; it counts as gone when that is seen twice"
-                    .to_owned(),
+                reason: VANISHED_REASON.to_owned(),
             }
         }
     }
@@ -176,7 +174,7 @@ fn read(
         key,
         Observation {
             state,
-            head: Some(head),
+            head: Some(Arc::new(head)),
             since,
         },
         commits,

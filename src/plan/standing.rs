@@ -11,15 +11,14 @@
 //!
 //! Only consumption and heads are compared, never times: no event can be missed.
 
-use std::collections::BTreeMap;
-
+use assets::Asset;
 use assets::policy::{Automation, CodeChanges};
 use assets::version::{CodeVersion, Origin, TableVersion};
-use assets::{Asset, AssetKey};
 use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::input::PlanInput;
+use super::known::{Ascending, Known};
 use crate::state::{Basis, Build, Consumed, DataCommit, Intent, ObservedState};
 
 /// How one asset stands.
@@ -100,14 +99,14 @@ impl Standing<'_> {
 
 /// Returns how every asset stands, by its position in the graph.
 pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
-    let intents = open_intents_by_asset(input);
+    let known = Known::of(input);
     let mut standings: Vec<Standing<'a>> = input
         .graph
         .indices()
-        .map(|index| own_facts(input, &intents, index))
+        .map(|index| own_facts(input, &known, index))
         .collect();
     for &index in input.graph.topological_order() {
-        let against = against_inputs(input, &standings, index);
+        let against = against_inputs(input, &known, &standings, index);
         let stale_view = stale_view(input, &standings, index);
         if let Some(standing) = standings.get_mut(index.position()) {
             standing.behind = against.behind;
@@ -120,23 +119,11 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
     standings
 }
 
-/// Open intents by what they build; the store allows at most one per asset.
-fn open_intents_by_asset<'a>(input: &PlanInput<'a>) -> BTreeMap<&'a AssetKey, &'a Intent> {
-    let open = input.memory.open_intents.values();
-    open.flat_map(|intent| intent.assets.iter().map(move |asset| (asset, intent)))
-        .collect()
-}
-
 /// What is known of the asset itself, its inputs aside.
-fn own_facts<'a>(
-    input: &PlanInput<'a>,
-    intents: &BTreeMap<&'a AssetKey, &'a Intent>,
-    index: AssetIndex,
-) -> Standing<'a> {
+fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) -> Standing<'a> {
     let asset = input.graph.asset(index);
-    let memory = input.memory;
-    let build = memory.builds.get(&asset.key);
-    let table = table_state(input, asset);
+    let build = known.build(index);
+    let table = table_state(known, asset, index);
     Standing {
         table,
         behind: Vec::new(),
@@ -147,13 +134,12 @@ fn own_facts<'a>(
         blind_spot: None,
         stale_view: None,
         build,
-        intent: intents.get(&asset.key).copied(),
+        intent: known.intent(index),
     }
 }
 
-fn table_state<'a>(input: &PlanInput<'a>, asset: &Asset) -> TableState<'a> {
-    let observation = input.memory.observations.get(&asset.key);
-    let Some(observation) = observation else {
+fn table_state<'a>(known: &Known<'a>, asset: &Asset, index: AssetIndex) -> TableState<'a> {
+    let Some(observation) = known.observation(index) else {
         return if asset.kind.has_table() {
             TableState::NotObserved
         } else {
@@ -162,7 +148,7 @@ fn table_state<'a>(input: &PlanInput<'a>, asset: &Asset) -> TableState<'a> {
     };
     match &observation.state {
         ObservedState::Ok if !asset.kind.has_table() => TableState::None,
-        ObservedState::Ok => TableState::Known(newest_data(input, &asset.key)),
+        ObservedState::Ok => TableState::Known(newest_data(known, index)),
         ObservedState::Absent | ObservedState::Gone => TableState::Absent,
         ObservedState::Unknown { reason, .. } => TableState::Unknown(reason),
     }
@@ -171,10 +157,10 @@ fn table_state<'a>(input: &PlanInput<'a>, asset: &Asset) -> TableState<'a> {
 /// The newest commit that changed data. Commits are the one truth about data versions: a gap in
 /// the log is recorded as a commit too.
 fn newest_data<'a>(
-    input: &PlanInput<'a>,
-    key: &AssetKey,
+    known: &Known<'a>,
+    index: AssetIndex,
 ) -> Option<(&'a TableVersion, DateTime<Utc>)> {
-    let newest = input.memory.commits.get(key)?.last()?;
+    let newest = known.commits(index).last()?;
     Some((&newest.version, newest.committed_at))
 }
 
@@ -184,7 +170,7 @@ fn is_missing(asset: &Asset, table: TableState<'_>, build: Option<&Build>) -> bo
         // Nothing tells that a view exists; it is taken to, until the catalog denies it.
         TableState::None | TableState::NotObserved | TableState::Unknown(_) => false,
         // A table that was there before us and is to be treated as never built.
-        TableState::Known(_) => asset.is_built_here() && build.is_none(),
+        TableState::Known(_) => asset.is_built_here() && !build.is_some_and(Build::was_built),
     }
 }
 
@@ -213,6 +199,7 @@ struct AgainstInputs<'a> {
 /// Compares an asset with its inputs, whose standings are complete already.
 fn against_inputs<'a>(
     input: &PlanInput<'a>,
+    known: &Known<'a>,
     standings: &[Standing<'a>],
     index: AssetIndex,
 ) -> AgainstInputs<'a> {
@@ -222,9 +209,12 @@ fn against_inputs<'a>(
     let mut blind_spot = own
         .filter(|own| matches!(own.table, TableState::Unknown(_) | TableState::NotObserved))
         .map(|_| index);
-    let consumption = input.memory.consumption.get(&asset.key);
+    let consumption = known.consumption(index);
+    let mut consumed_by_input = consumption.map(Ascending::over);
     // Nobody knows what an asset consumed whose builder we do not know and that was never adopted.
-    let is_tracked = never_built || consumption.is_some() || !asset.kind.has_table();
+    // What was built here when it had no inputs yet consumed none of those it has now.
+    let is_built = own.is_some_and(|own| own.build.is_some_and(Build::was_built));
+    let is_tracked = never_built || consumption.is_some() || is_built && asset.is_built_here();
     let mut behind = Vec::new();
     let mut pending: Option<Origin> = None;
     let mut arriving: Option<Origin> = None;
@@ -240,8 +230,10 @@ fn against_inputs<'a>(
             continue;
         }
         let upstream_key = &input.graph.asset(upstream).key;
-        let consumed = consumption.and_then(|known| known.get(upstream_key));
-        if let Some(found) = compare(input, upstream, upstream_key, standing, consumed) {
+        // Inputs come in key order.
+        let consumed = consumed_by_input.as_mut();
+        let consumed = consumed.and_then(|consumed| consumed.seek(upstream_key));
+        if let Some(found) = compare(known.commits(upstream), upstream, standing, consumed) {
             pending = oldest(pending, found.origin);
             arriving = oldest(arriving, found.origin);
             behind.push(found);
@@ -258,14 +250,12 @@ fn against_inputs<'a>(
 
 /// Returns what of one input is not incorporated, if anything.
 fn compare<'a>(
-    input: &PlanInput<'a>,
+    commits: &'a [DataCommit],
     upstream: AssetIndex,
-    upstream_key: &AssetKey,
     standing: &Standing<'a>,
     consumed: Option<&'a Consumed>,
 ) -> Option<Behind<'a>> {
     // What cannot be read now keeps its last good commits: those still count as changes.
-    let commits: &'a [DataCommit] = input.memory.commits.get(upstream_key)?;
     let newest = commits.last()?;
     if matches!(standing.table, TableState::Absent) {
         return None;

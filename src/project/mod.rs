@@ -35,7 +35,7 @@ pub use find::PROJECT_FILE;
 pub use manifests::ManifestFile;
 pub use sources::Sources;
 
-/// The error codes of loading with their titles; `docs/errors-cli.md` explains each.
+/// The error codes of loading with their titles; `docs/errors.md` explains each.
 pub const CODES: [(&str, &str); 9] = [
     ("L001", "an asset file cannot be read"),
     ("L002", "a pattern of asset files cannot be used"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
-use super::report::PassReport;
+use super::report::{PassReport, Triggered};
 use crate::plan::{Action, Decision};
 
 /// What to do after a pass.
@@ -23,6 +23,10 @@ pub enum Followed {
 /// The shortest and the longest wait between two looks at runs under way.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// How many passes in a row a remote may be unavailable before nobody waits for it any longer:
+/// about a minute, with the waits between them.
+const PATIENCE: u32 = 16;
+
 /// Says what to do after a pass when somebody waits for the end.
 ///
 /// `quiet` counts the passes in a row in which nothing happened: looks at runs under way become
@@ -38,9 +42,12 @@ pub fn follow(
     let decisions: Vec<&Decision> = report.plan.decisions.iter().filter(mine).collect();
     let open = |action| matches!(action, Action::Run | Action::Wait | Action::Hold);
     let is_stale = decisions.iter().any(|decision| open(decision.action));
-    let something_happened = !report.settled.is_empty() || report.started().next().is_some();
-    if report.in_flight > 0 || something_happened || report.is_remote_unavailable {
-        return Followed::Again(shortest.saturating_mul(1 << quiet.min(6)).min(longest));
+    if report.is_remote_unavailable && quiet >= PATIENCE {
+        return Followed::Stuck;
+    }
+    if report.in_flight > 0 || !report.is_quiet() || report.is_remote_unavailable {
+        let look = shortest.saturating_mul(1 << quiet.min(6)).min(longest);
+        return Followed::Again(look.max(report.asked_to_wait.unwrap_or_default()));
     }
     if !is_stale {
         return Followed::Settled;
@@ -52,12 +59,18 @@ pub fn follow(
             let wait = (until - now).to_std().unwrap_or(Duration::ZERO);
             Followed::Again(wait.clamp(shortest, longest))
         }
-        None if decisions
-            .iter()
-            .any(|decision| decision.action == Action::Run) =>
-        {
-            Followed::Again(shortest)
-        }
+        None if may_still_start(report, &decisions) => Followed::Again(shortest),
         None => Followed::Stuck,
     }
+}
+
+/// Whether something should run that was not turned down already: a request that cannot even be
+/// written down will not be better in the next pass.
+fn may_still_start(report: &PassReport, decisions: &[&Decision]) -> bool {
+    let runs = decisions
+        .iter()
+        .filter(|decision| decision.action == Action::Run)
+        .count();
+    let is_unwritten = |triggered: &&Triggered| triggered.attempt == 0;
+    runs > report.triggered.iter().filter(is_unwritten).count()
 }

@@ -7,6 +7,8 @@
 mod follow;
 mod pass;
 mod report;
+mod settle;
+mod trigger;
 
 use std::collections::BTreeSet;
 
@@ -84,3 +86,6 @@ impl Remembered {
         Ok(&self.memory)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,20 @@
 //! One pass.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use assets::AssetKey;
 use assets::version::PassNumber;
-use assets::{AssetKey, TableVersion};
 use chrono::{DateTime, Utc};
-use futures::StreamExt;
 
-use super::report::{PassReport, Settled, Triggered};
+use super::report::PassReport;
+use super::settle::settle;
+use super::trigger::{intend, learn_workspace, send_all};
 use super::{Remembered, Scope, World};
-use crate::execute::{
-    Adopted, Ended, Hands, IntentContext, RunVerdict, Sent, adopt, new_intent, send, settlement,
-};
+use crate::execute::{Adopted, Hands, Sent, adopt};
 use crate::observe::{Eyes, Observed, count_unknown, observe};
-use crate::plan::{Action, Plan, PlanInput, Request, plan};
+use crate::plan::{Action, Plan, PlanInput, plan};
 use crate::ports::{DecisionRecord, JobsError, PassRecord, StateError};
-use crate::state::{Intent, Lease, Memory, Outcome};
-
-/// Requests to start runs at once: a tenth of the 10 a second that one workspace allows, at 100 ms
-/// each, with room for people.
-const SENDS_AT_ONCE: usize = 8;
+use crate::state::{Intent, Lease, Memory};
 
 /// Whether a pass acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +48,14 @@ pub async fn pass(
         Some(hands) => adopt(hands, scope.windows, memory.open_intents.values()).await?,
         None => Adopted::default(),
     };
+    // Before anything is believed of what was answered: another workspace knows nothing of our runs.
+    if hands.is_some() {
+        pin_workspace(world, lease)?;
+    }
     let observed = look(world, scope, memory, (number, now), &adopted).await?;
+    // Recorded before anything is settled: whether a run's table still shows what the run wrote, or
+    // its inputs are what it read, is judged by what was seen last.
+    record(world, lease, now, &observed)?;
     let settled = settle(
         world,
         scope,
@@ -62,27 +63,22 @@ pub async fn pass(
         &observed,
         std::mem::take(&mut adopted.ended),
     )?;
-    record(world, lease, now, &observed)?;
 
     let memory = remembered.refresh(world.state)?;
     let decided = decide(world, scope, memory, number);
     record_decisions(world, scope, lease, number, &decided)?;
     let unknown = count_unknown(memory);
-    let in_flight_before = memory.open_intents.len();
-
     let mut triggered = Vec::new();
+    let mut new = 0;
     if let Some(hands) = hands {
+        learn_workspace(hands, &adopted.to_send, &decided, scope).await;
         pin_workspace(world, lease)?;
-        triggered = trigger(hands, scope, lease, number, adopted.to_send, &decided).await?;
+        let intents = intend(hands, scope, lease, number, &decided)?;
+        new = intents.made.len();
+        triggered = intents.refused;
+        let to_send = adopted.to_send.into_iter().chain(intents.made).collect();
+        triggered.extend(send_all(hands, scope, lease, to_send).await?);
     }
-    let new = triggered
-        .iter()
-        .filter(|t| t.attempt == 1 && is_new(&t.intent.0, memory))
-        .count();
-    let closed = triggered
-        .iter()
-        .filter(|t| matches!(t.sent, Sent::Refused { .. }))
-        .count();
     world.state.finish_pass(
         lease,
         &PassRecord {
@@ -94,7 +90,7 @@ pub async fn pass(
         },
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);
-    let in_flight = (in_flight_before + new).saturating_sub(closed);
+    let in_flight = remembered.refresh(world.state)?.open_intents.len();
     let mut report = PassReport {
         pass: number,
         started_at: now,
@@ -110,6 +106,7 @@ pub async fn pass(
         problems: Vec::new(),
         denied: None,
         is_remote_unavailable: false,
+        asked_to_wait: None,
     };
     explain_problems(
         &mut report,
@@ -119,10 +116,6 @@ pub async fn pass(
     );
     summarize(&report, scope);
     Ok(report)
-}
-
-fn is_new(intent: &str, memory: &Memory) -> bool {
-    !memory.open_intents.keys().any(|id| id.0 == intent)
 }
 
 fn count(number: usize) -> u64 {
@@ -155,105 +148,6 @@ async fn look(
         .flat_map(|ended| ended.intent.assets.iter().cloned())
         .collect();
     observe(eyes, scope.graph, memory, at, &ended).await
-}
-
-/// Settles what ended, now that its tables were looked at.
-fn settle(
-    world: World<'_>,
-    scope: Scope<'_>,
-    memory: &Memory,
-    observed: &Observed,
-    ended: Vec<Ended>,
-) -> Result<Vec<Settled>, StateError> {
-    let mut settled = Vec::new();
-    for Ended {
-        intent,
-        verdict,
-        at,
-    } in ended
-    {
-        let now = world.clock.now();
-        let verdict = judge_by_table(&intent, verdict, observed);
-        let settlement = settlement(
-            (scope.project, scope.environment),
-            &intent,
-            verdict,
-            (at, now),
-            produced(&intent, memory, observed),
-            jitter(world.random.bits()),
-        );
-        let (outcome, message) = describe(&settlement.outcome);
-        if !world
-            .state
-            .settle(&intent.id, intent.attempt, &settlement, now)?
-        {
-            continue;
-        }
-        tracing::info!(request_id = %intent.id, attempt = intent.attempt, outcome,
-            run_id = intent.run_id.map(|run| run.0), error = message, "run settled");
-        settled.push(Settled {
-            intent: intent.id,
-            attempt: intent.attempt,
-            assets: intent.assets,
-            run_id: intent.run_id,
-            outcome,
-            message,
-        });
-    }
-    Ok(settled)
-}
-
-/// A run that the service forgot succeeded if it wrote all of its tables.
-fn judge_by_table(intent: &Intent, verdict: RunVerdict, observed: &Observed) -> RunVerdict {
-    let is_forgotten =
-        matches!(&verdict, RunVerdict::Failed { code, .. } if code == "run_not_found");
-    let wrote = |asset: &AssetKey| {
-        observed.sightings.iter().any(|sighting| {
-            sighting.asset == *asset
-                && sighting
-                    .commits
-                    .iter()
-                    .any(|commit| commit.intent.as_ref() == Some(&intent.id))
-        })
-    };
-    if is_forgotten && intent.assets.iter().all(wrote) {
-        RunVerdict::Succeeded
-    } else {
-        verdict
-    }
-}
-
-/// The data version of each asset after a run: what this pass saw, else what was known.
-fn produced(
-    intent: &Intent,
-    memory: &Memory,
-    observed: &Observed,
-) -> BTreeMap<AssetKey, Option<TableVersion>> {
-    let known = |asset: &AssetKey| {
-        let newest = memory.commits.get(asset).and_then(|commits| commits.last());
-        newest.map(|commit| commit.version.clone())
-    };
-    let after = |asset: &AssetKey| observed.newest.get(asset).cloned().or_else(|| known(asset));
-    intent
-        .assets
-        .iter()
-        .map(|asset| (asset.clone(), after(asset)))
-        .collect()
-}
-
-/// A number in 0..1 of 32 random bits.
-fn jitter(bits: u128) -> f64 {
-    let low = u32::try_from(bits & u128::from(u32::MAX)).unwrap_or(0);
-    f64::from(low) / (f64::from(u32::MAX) + 1.0)
-}
-
-fn describe(outcome: &Outcome) -> (&'static str, Option<String>) {
-    match outcome {
-        Outcome::Succeeded { .. } => ("succeeded", None),
-        Outcome::Retry { message, .. } => ("retry", Some(message.clone())),
-        Outcome::Failed { message, .. } => ("failed", Some(message.clone())),
-        Outcome::Cancelled { message } => ("cancelled", Some(message.clone())),
-    }
 }
 
 fn record(
@@ -321,102 +215,6 @@ fn pin_workspace(world: World<'_>, lease: &Lease) -> Result<(), StateError> {
     }
 }
 
-/// Sends what has to be sent again, then makes and sends the intents of the plan.
-async fn trigger(
-    hands: Hands<'_>,
-    scope: Scope<'_>,
-    lease: &Lease,
-    number: PassNumber,
-    resend: Vec<Intent>,
-    decided: &Plan,
-) -> Result<Vec<Triggered>, StateError> {
-    let mut intents = resend;
-    let mut problems = Vec::new();
-    let context = IntentContext {
-        project: scope.project,
-        environment: scope.environment,
-        catalog: scope.catalog,
-        pass: number,
-        now: hands.clock.now(),
-    };
-    for request in &decided.requests {
-        let index = scope.graph.index_of(request.asset.as_str());
-        let (Some(index), Some(task)) = (index, scope.tasks.get(&request.task)) else {
-            continue;
-        };
-        match new_intent(
-            context,
-            hands.random,
-            request,
-            scope.graph.asset(index),
-            task,
-        ) {
-            Ok(intent) => match hands.state.intend(lease, &intent) {
-                Ok(()) => intents.push(intent),
-                // Somebody else was quicker: their intent is adopted in the next pass.
-                Err(StateError::IntentExists { .. }) => {}
-                Err(error) => return Err(error),
-            },
-            Err(error) => problems.push(unrenderable(request, &error)),
-        }
-    }
-    problems.extend(send_all(hands, scope, lease, intents).await?);
-    Ok(problems)
-}
-
-fn unrenderable(request: &Request, error: &crate::execute::IntentError) -> Triggered {
-    let cause = std::error::Error::source(error)
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    Triggered {
-        intent: crate::state::IntentId(String::new()),
-        attempt: 0,
-        task: request.task.clone(),
-        assets: vec![request.asset.clone()],
-        reason: request.reason.clone(),
-        sent: Sent::Refused {
-            code: "parameters",
-            message: format!("{error}: {cause}"),
-        },
-    }
-}
-
-/// Sends several at once, and stops early when the service asks for patience or for credentials:
-/// what was not sent stays `pending` for the next pass.
-async fn send_all(
-    hands: Hands<'_>,
-    scope: Scope<'_>,
-    lease: &Lease,
-    intents: Vec<Intent>,
-) -> Result<Vec<Triggered>, StateError> {
-    let mut triggered = Vec::new();
-    let mut sends = futures::stream::iter(intents)
-        .map(|intent| async move {
-            let sent = send(hands, lease, scope.windows, &intent).await;
-            (intent, sent)
-        })
-        .buffered(SENDS_AT_ONCE);
-    while let Some((intent, sent)) = sends.next().await {
-        let sent = sent?;
-        let stop = matches!(
-            sent,
-            Sent::RateLimited { .. } | Sent::Unauthenticated { .. }
-        );
-        triggered.push(Triggered {
-            intent: intent.id,
-            attempt: intent.attempt,
-            task: intent.task,
-            assets: intent.assets,
-            reason: intent.reason,
-            sent,
-        });
-        if stop {
-            break;
-        }
-    }
-    Ok(triggered)
-}
-
 fn explain_problems(
     report: &mut PassReport,
     uncertain: &[(Intent, String)],
@@ -438,8 +236,16 @@ fn explain_problems(
         .collect();
     for sent in sent {
         match sent {
-            Sent::Unanswered(message) | Sent::RateLimited { message, .. } => {
+            Sent::Unanswered(message) => {
                 report.is_remote_unavailable = true;
+                report.problems.push(message);
+            }
+            Sent::RateLimited {
+                message,
+                retry_after,
+            } => {
+                report.is_remote_unavailable = true;
+                report.asked_to_wait = report.asked_to_wait.max(retry_after);
                 report.problems.push(message);
             }
             Sent::Unauthenticated { message, hint } => {

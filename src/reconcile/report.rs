@@ -42,6 +42,8 @@ pub struct PassReport {
     pub denied: Option<String>,
     /// The service could not be reached, or asked for patience.
     pub is_remote_unavailable: bool,
+    /// How long the service asked us to wait, if it did.
+    pub asked_to_wait: Option<Duration>,
 }
 
 /// An attempt that ended.
@@ -64,9 +66,9 @@ pub struct Settled {
 /// An attempt that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Triggered {
-    /// The intent.
+    /// The intent; empty where none could be written down.
     pub intent: IntentId,
-    /// Which attempt.
+    /// Which attempt, from 1; 0 where no intent could be written down.
     pub attempt: u32,
     /// What is run.
     pub task: TaskName,
@@ -91,6 +93,11 @@ impl PassReport {
                 | Sent::Refused { .. }
                 | Sent::Overtaken => None,
             })
+    }
+
+    /// Returns whether no run ended and none was started.
+    pub fn is_quiet(&self) -> bool {
+        self.settled.is_empty() && self.started().next().is_none()
     }
 
     /// Returns whether something was refused or failed for good in this pass.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::cells::micros;
 use super::fault::Fault;
-use super::query::Write;
+use super::query::{Write, first};
 use super::{attempt, build, intent, outbox};
 use crate::state::{
     Basis, Build, Consumed, Failure, Intent, IntentId, IntentState, Outcome, Settlement,
@@ -122,6 +122,17 @@ fn succeeded(
     let intent = ended.intent;
     ended.close_run(None)?;
     for asset in &intent.assets {
+        let known = build::one(&ended.write.tx, asset)?;
+        if is_overwritten(ended, asset, &known)? {
+            let build = Build {
+                last_success_at: Some(ended.at),
+                cut: known.cut.filter(|cut| cut.pass > intent.pass),
+                failure: None,
+                ..known
+            };
+            build::replace(ended.write, asset, &build)?;
+            continue;
+        }
         let inputs = intent.inputs.get(asset).into_iter().flatten();
         let consumption = inputs.map(|(upstream, version)| {
             let consumed = Consumed {
@@ -131,7 +142,6 @@ fn succeeded(
             (upstream.clone(), consumed)
         });
         build::replace_consumption(ended.write, asset, &consumption.collect())?;
-        let known = build::one(&ended.write.tx, asset)?;
         let build = Build {
             code_version: intent.code_versions.get(asset).cloned(),
             built_at: Some(ended.at),
@@ -146,6 +156,22 @@ fn succeeded(
         build::replace(ended.write, asset, &build)?;
     }
     ended.close(IntentState::Succeeded, json!({ "produced": produced }))
+}
+
+/// Tells whether somebody else wrote the asset after the attempt was sent, and nothing of the
+/// intent came after that: then the content is theirs, and so is what it consumed.
+fn is_overwritten(ended: &Ended<'_>, asset: &AssetKey, known: &Build) -> Result<bool, Fault> {
+    let sent_at = ended.intent.first_sent_at;
+    if !known.is_adopted || sent_at.is_none() || known.built_at < sent_at {
+        return Ok(false);
+    }
+    let sql = "SELECT intent FROM data_commit WHERE asset = ?1 ORDER BY version DESC LIMIT 1";
+    let asset = params![asset.as_str()];
+    let newest: Option<Option<String>> =
+        first(&ended.write.tx, "data_commit", sql, asset, |cells| {
+            cells.take()
+        })?;
+    Ok(newest.flatten().as_ref() != Some(&ended.intent.id.0))
 }
 
 fn failed(ended: &Ended<'_>, to: IntentState, failure: (&str, &str)) -> Result<(), Fault> {

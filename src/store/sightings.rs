@@ -10,10 +10,10 @@
 use assets::{AssetKey, Relation};
 use rusqlite::params;
 
-use super::build;
 use super::cells::{micros, signed, to_json};
 use super::fault::Fault;
 use super::query::{Write, first};
+use super::{build, intent};
 use crate::ports::Sighting;
 use crate::state::{CatalogLocation, DataCommit, Observation, ObservedState};
 
@@ -60,6 +60,25 @@ fn void_consumption(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault>
          WHERE upstream = ?1 AND table_id = ?2",
         params![sighting.asset.as_str(), head.table_id.as_str()],
     )?;
+    // Runs under way will record what they were to read: that was of the old log, too.
+    for mut intent in intent::open(&write.tx)? {
+        let mut is_void = false;
+        for inputs in intent.inputs.values_mut() {
+            let input = inputs.get_mut(&sighting.asset);
+            if let Some(input) =
+                input.filter(|v| v.as_ref().is_some_and(|v| v.table_id == head.table_id))
+            {
+                *input = None;
+                is_void = true;
+            }
+        }
+        if is_void {
+            write.change(
+                "UPDATE intent SET inputs = ?2 WHERE id = ?1",
+                params![intent.id.0, to_json(&intent.inputs)?],
+            )?;
+        }
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::super::open::load_app;
 use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
 use crate::execute::{CORRELATION, Windows, correlation};
-use crate::ports::{Jobs, JobsError, Run, RunState, State, StateError};
+use crate::ports::{Job, Jobs, JobsError, Run, RunState, State, StateError};
 use crate::report;
 use crate::state::{Intent, IntentId, IntentState, RunId};
 
@@ -137,10 +137,16 @@ async fn look_for_run(
     intent: &Intent,
 ) -> Result<Option<Cancelled>, CommandError> {
     let jobs = app.require_workspace()?.jobs();
-    let job = jobs.job(&intent.job).await?;
+    let job = match jobs.job(&intent.job).await {
+        Ok(job) => Some(job),
+        // A job that is gone has no runs to look through, and must not keep its run open for ever.
+        Err(JobsError::NotFound(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
     refuse_other_workspace(store, jobs)?;
-    let is_correlated = job.parameters.iter().any(|name| name == CORRELATION);
-    if let Some(sent) = intent.first_sent_at.filter(|_| is_correlated) {
+    let is_correlated = |job: &Job| job.parameters.iter().any(|name| name == CORRELATION);
+    let correlated = job.filter(is_correlated);
+    if let Some((job, sent)) = correlated.zip(intent.first_sent_at) {
         let wanted = correlation(&intent.id, intent.attempt);
         let runs = jobs.runs_since(job.job_id, sent - SKEW).await?;
         let run = runs

@@ -81,7 +81,7 @@ fn state(word: &str) -> Result<IntentState, String> {
 pub(super) fn run(context: &Context, args: &ListArgs) -> Result<Exit, CommandError> {
     let selection = select::parse(&args.select)?;
     let app = load_app(context, None)?;
-    let store = app.copy_state()?;
+    let store = app.read_state()?;
     let only = selected(context, &app, &store.load()?, &selection)?;
     let only: Option<Vec<AssetKey>> = only.map(|only| {
         let keys = only.into_iter().map(|index| app.graph.asset(index));

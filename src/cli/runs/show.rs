@@ -14,7 +14,7 @@ use crate::state::Intent;
 
 pub(super) fn run(context: &Context, id: &str) -> Result<Exit, CommandError> {
     let app = load_app(context, None)?;
-    let store = app.copy_state()?;
+    let store = app.read_state()?;
     let attempts = super::find(&store, id)?;
     let now = app.clock().now();
     let document = report::run_document(&attempts);

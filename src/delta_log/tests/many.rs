@@ -12,7 +12,7 @@ fn request(number: usize, location: &Path, known: Option<KnownHead>) -> Request 
     Request {
         asset: AssetKey::new(&format!("t{number}")).unwrap(),
         location: location.to_owned(),
-        known,
+        known: known.map(Into::into),
     }
 }
 

@@ -168,7 +168,7 @@ impl World {
         };
         let observation = Observation {
             state,
-            head: Some(head),
+            head: Some(head.into()),
             since: self.now,
         };
         self.memory.observations.insert(key(name), observation);

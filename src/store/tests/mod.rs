@@ -108,7 +108,7 @@ fn sighting(asset: &str, commits: impl IntoIterator<Item = u64>) -> Sighting {
         asset: key(asset),
         observation: Observation {
             state: ObservedState::Ok,
-            head: Some(head(newest)),
+            head: Some(head(newest).into()),
             since: at(0),
         },
         commits,

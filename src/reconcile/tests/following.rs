@@ -1,0 +1,66 @@
+//! Whoever waits for the end of a reconciliation is told when there is nothing left to wait for.
+
+use std::time::Duration;
+
+use assets::policy::{Automation, OnChange};
+use chrono::TimeDelta;
+
+use super::world::Sim;
+use crate::reconcile::{Followed, follow};
+
+fn followed(sim: &mut Sim) -> Followed {
+    let report = sim.pass();
+    let now = sim.fake.get().now;
+    follow(&report, None, now, 0)
+}
+
+#[test]
+fn it_goes_on_while_runs_are_under_way_and_ends_when_all_is_fresh() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    assert!(matches!(followed(&mut sim), Followed::Again(_)));
+    assert!(matches!(followed(&mut sim), Followed::Again(_)));
+    sim.finish("mid");
+    assert!(
+        matches!(followed(&mut sim), Followed::Again(_)),
+        "settled now"
+    );
+    assert_eq!(followed(&mut sim), Followed::Settled);
+}
+
+#[test]
+fn it_waits_for_what_ends_by_itself() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.converge();
+    sim.change("mid", |asset| {
+        asset.automation = Automation::OnChange(OnChange {
+            settle: Some(TimeDelta::seconds(3)),
+            ..OnChange::default()
+        });
+    });
+    sim.write("src");
+    assert_eq!(followed(&mut sim), Followed::Again(Duration::from_secs(2)));
+}
+
+#[test]
+fn it_gives_up_on_what_a_person_has_to_mend() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.pass();
+    sim.fail("mid", false);
+    sim.pass();
+    assert_eq!(followed(&mut sim), Followed::Stuck);
+}
+
+#[test]
+fn it_gives_up_on_a_request_that_cannot_be_written_down() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.change("mid", |asset| {
+        let binding = asset.task.as_mut().unwrap();
+        let template = "{{ inputs[\"nothing\"].version }}".to_owned();
+        binding.parameters.insert("p".to_owned(), template);
+    });
+    let report = sim.pass();
+    assert!(report.has_failures());
+    assert_eq!(report.in_flight, 0);
+    assert_eq!(followed(&mut sim), Followed::Stuck);
+    assert_eq!(sim.runs(), 0);
+}
