@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::{Context, plan, select, watching};
 use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
+use crate::execute::Sent;
 use crate::plan::PlanInput;
 use crate::ports::State;
 use crate::reconcile::{Followed, Mode, PassReport, Remembered, follow, pass};
@@ -168,7 +169,7 @@ async fn once(
     context
         .output
         .emit_value(&document, None, || super::progress::pass_text(&report))?;
-    finish(context, &report)
+    Ok(finish(context, &report))
 }
 
 async fn wait(
@@ -186,7 +187,7 @@ async fn wait(
             Step::Signalled(exit) => return Ok(exit),
         };
         progress.pass(&report);
-        let is_quiet = report.settled.is_empty() && report.triggered.is_empty();
+        let is_quiet = report.is_quiet();
         let followed = follow(
             &report,
             session.selected.as_ref(),
@@ -195,8 +196,8 @@ async fn wait(
         );
         all.add(*report, is_quiet);
         let pause = match followed {
-            Followed::Settled => break all.exit(context)?,
-            Followed::Stuck => break stuck(context, &all)?,
+            Followed::Settled => break all.exit(context),
+            Followed::Stuck => break stuck(context, &all),
             Followed::Again(pause) => pause,
         };
         let now = session.app.clock().monotonic();
@@ -206,7 +207,10 @@ async fn wait(
                 "gave up waiting: runs are still under way or assets stale",
                 None,
             );
-            break Exit::Failed;
+            break match all.exit(context) {
+                Exit::Done => Exit::Failed,
+                exit => exit,
+            };
         }
         let pause = deadline.map_or(pause, |deadline| pause.min(deadline.saturating_sub(now)));
         tokio::select! {
@@ -239,6 +243,8 @@ impl WaitedFor {
         self.failed |= report.has_failures();
         if let Some(last) = self.last.take() {
             let (mut settled, mut triggered) = (last.settled, last.triggered);
+            // What is tried again in every pass is told of once, as it stands at the end.
+            triggered.retain(|sent| matches!(sent.sent, Sent::Started(_) | Sent::Refused { .. }));
             settled.append(&mut report.settled);
             triggered.append(&mut report.triggered);
             (report.settled, report.triggered) = (settled, triggered);
@@ -261,59 +267,58 @@ impl WaitedFor {
             .unwrap_or_default()
     }
 
-    fn exit(&self, context: &Context) -> Result<Exit, CommandError> {
+    fn exit(&self, context: &Context) -> Exit {
         let exit = self
             .last
             .as_ref()
-            .map_or(Ok(Exit::Done), |report| finish(context, report))?;
-        Ok(if self.failed && exit == Exit::Done {
+            .map_or(Exit::Done, |report| finish(context, report));
+        if self.failed && exit == Exit::Done {
             Exit::Failed
         } else {
             exit
-        })
+        }
     }
 }
 
 /// Something is stale and nothing will change that by itself.
-fn stuck(context: &Context, all: &WaitedFor) -> Result<Exit, CommandError> {
-    let exit = all.exit(context)?;
+fn stuck(context: &Context, all: &WaitedFor) -> Exit {
+    let exit = all.exit(context);
     let Some(report) = &all.last else {
-        return Ok(exit);
+        return exit;
     };
-    if exit == Exit::Done {
-        let message = format!(
-            "{} assets stay as they are until somebody intervenes",
-            report.held + report.waiting
-        );
-        context
-            .output
-            .warn(&message, Some("`headwater plan` says what each waits for"));
+    if exit != Exit::Done {
+        return exit;
     }
-    Ok(if exit == Exit::Done {
-        Exit::Failed
-    } else {
-        exit
-    })
+    let message = format!(
+        "{} assets stay as they are until somebody intervenes",
+        report.held + report.waiting
+    );
+    context
+        .output
+        .warn(&message, Some("`headwater plan` says what each waits for"));
+    Exit::Failed
 }
 
 /// Says what did not work, and how the command ends.
-pub(super) fn finish(context: &Context, report: &PassReport) -> Result<Exit, CommandError> {
+pub(super) fn finish(context: &Context, report: &PassReport) -> Exit {
+    let nothing_lost = "nothing is lost: the next pass asks again";
+    let hint = report.is_remote_unavailable.then_some(nothing_lost);
     for problem in &report.problems {
-        context.output.warn(problem, None);
+        context.output.warn(problem, hint);
     }
     if let Some(denied) = &report.denied {
-        return Err(
-            CommandError::new("W004", Exit::Unauthorized, denied.clone())
+        context.output.complain(
+            &CommandError::new("W004", Exit::Unauthorized, denied.clone())
                 .hint("`headwater doctor` shows which credentials are used and what they may do"),
         );
-    }
-    Ok(if report.has_failures() {
+        Exit::Unauthorized
+    } else if report.has_failures() {
         Exit::Failed
     } else if report.is_remote_unavailable || report.unknown > 0 {
         Exit::Unavailable
     } else {
         Exit::Done
-    })
+    }
 }
 
 /// The assets that a selection restricts to; nothing where everything is meant.

@@ -48,8 +48,11 @@ pub(super) async fn run(
             Err(error) => break Err(error),
         };
         tell(context, &mut progress, &report, session)?;
-        let is_quiet = report.settled.is_empty() && report.triggered.is_empty();
-        quiet = if is_quiet { quiet.saturating_add(1) } else { 0 };
+        quiet = if report.is_quiet() {
+            quiet.saturating_add(1)
+        } else {
+            0
+        };
         let pause = pause(&report, session, interval, quiet);
         tokio::select! {
             woken = watcher.woken() => {
@@ -76,10 +79,8 @@ fn tell(
         let document = report::pass_document(report, &session.app.environment);
         context.output.line(&document)?;
     }
-    // A daemon goes on: what is wrong now may be mended by the next pass.
-    if let Err(error) = finish(context, report) {
-        context.output.error(&error);
-    }
+    // A daemon goes on, however this pass would end by itself: the next one may do better.
+    finish(context, report);
     Ok(())
 }
 

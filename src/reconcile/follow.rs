@@ -14,7 +14,8 @@ use crate::plan::{Action, Decision};
 pub enum Followed {
     /// Nothing is running and nothing is stale.
     Settled,
-    /// Something is stale, nothing is running, and no time will change that.
+    /// Something is stale, nothing is running, and no time will change that; or the service does
+    /// not accept our credentials.
     Stuck,
     /// Look again after this long.
     Again(Duration),
@@ -38,8 +39,10 @@ pub fn follow(
     let decisions: Vec<&Decision> = report.plan.decisions.iter().filter(mine).collect();
     let open = |action| matches!(action, Action::Run | Action::Wait | Action::Hold);
     let is_stale = decisions.iter().any(|decision| open(decision.action));
-    let something_happened = !report.settled.is_empty() || report.started().next().is_some();
-    if report.in_flight > 0 || something_happened || report.is_remote_unavailable {
+    if report.denied.is_some() {
+        return Followed::Stuck;
+    }
+    if report.in_flight > 0 || !report.is_quiet() || report.is_remote_unavailable {
         return Followed::Again(shortest.saturating_mul(1 << quiet.min(6)).min(longest));
     }
     if !is_stale {

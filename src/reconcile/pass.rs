@@ -236,14 +236,16 @@ fn explain_problems(
     for sent in sent {
         match sent {
             Sent::Unanswered(message) | Sent::RateLimited { message, .. } => {
-                report.is_remote_unavailable = true;
-                report.problems.push(message);
+                // One request stands for all: they fail for one reason, in other words each time.
+                if !std::mem::replace(&mut report.is_remote_unavailable, true) {
+                    report.problems.push(message);
+                }
             }
             Sent::Unauthenticated { message, hint } => {
                 report.denied = Some(format!("{message}; {hint}"));
             }
-            Sent::Refused { message, .. } => report.problems.push(message),
-            Sent::Started(_) | Sent::Overtaken => {}
+            // What is refused concerns its assets only, and is told with them.
+            Sent::Refused { .. } | Sent::Started(_) | Sent::Overtaken => {}
         }
     }
     if let Some(problem) = catalog_problem {

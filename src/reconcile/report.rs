@@ -93,6 +93,11 @@ impl PassReport {
             })
     }
 
+    /// Returns whether no run was started and none ended: asking again and in vain is no news.
+    pub fn is_quiet(&self) -> bool {
+        self.settled.is_empty() && self.started().next().is_none()
+    }
+
     /// Returns whether something was refused or failed for good in this pass.
     pub fn has_failures(&self) -> bool {
         let refused = |triggered: &Triggered| matches!(triggered.sent, Sent::Refused { .. });

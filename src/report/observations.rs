@@ -30,7 +30,7 @@ fn table(graph: &AssetGraph, memory: &Memory, index: AssetIndex) -> Value {
         });
     };
     let newest = memory.commits.get(key).and_then(|commits| commits.last());
-    let head = observation.head.as_ref();
+    let head = observation.head.as_deref();
     let (state, code, reason) = state(observation);
     json!({
         "asset": key,

@@ -191,7 +191,7 @@ impl Tables for Fake {
     async fn read(&self, requests: Vec<TableRequest>) -> Vec<Reading> {
         let shared = self.get();
         let read = |request: TableRequest| match shared.logs.get(&request.location.0) {
-            Some(log) => log.read(request.known.as_ref()),
+            Some(log) => log.read(request.known.as_deref()),
             None => Reading::Absent,
         };
         requests.into_iter().map(read).collect()
