@@ -195,8 +195,18 @@ async fn keep_arriving(
         command: "reconcile --watch".to_owned(),
         source,
     };
-    watcher.kill().await.map_err(failed)?;
+    end(&watcher);
+    watcher.wait().await.map_err(failed)?;
     Ok(arrived)
+}
+
+/// Asks a process to end, as a service manager would: it gives its lease back.
+fn end(process: &tokio::process::Child) {
+    let id = process.id().and_then(|id| i32::try_from(id).ok());
+    if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
+        // One that ended by itself in the meantime needs no asking.
+        let _asked = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+    }
 }
 
 /// The project as its files declare it, for counting.

@@ -34,6 +34,7 @@ pub(super) enum Place {
 /// Where all tables are to be looked for, and what of that is news.
 pub(super) struct Places {
     pub(super) by_asset: Vec<(AssetKey, Place)>,
+    /// In the order of the relations.
     pub(super) news: Vec<(Relation, CatalogLocation)>,
     pub(super) catalog_problem: Option<String>,
 }
@@ -52,6 +53,7 @@ pub(super) async fn locate(
         .map(|i| graph.asset(i))
         .filter(watched)
         .collect();
+    let ended: BTreeSet<&AssetKey> = ended.iter().collect();
     let questions: BTreeSet<&Relation> = assets
         .iter()
         .filter(|asset| asset.path.is_none())
@@ -120,6 +122,7 @@ fn has_vanished(memory: &Memory, key: &AssetKey) -> bool {
     })
 }
 
+/// Answers in the order of the relations, and why some are missing.
 type Answers = (Vec<(Relation, CatalogLocation)>, Option<String>);
 
 async fn ask(catalog: Option<&dyn Catalog>, questions: BTreeSet<&Relation>) -> Answers {

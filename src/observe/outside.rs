@@ -14,6 +14,7 @@ use assets::policy::{Adoption, OutsideWrites};
 use assets::version::{Origin, PassNumber, TableVersion};
 use assets::{Asset, AssetKey};
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt;
 use lineage::{AssetGraph, AssetIndex};
 
 use super::{Eyes, Seen};
@@ -24,6 +25,9 @@ use crate::state::{
 
 /// The margin where the policy ignores outside writes but a table has to be adopted all the same.
 const DEFAULT_MARGIN: TimeDelta = TimeDelta::minutes(30);
+
+/// Adoptions at once, each of which may ask for one run and read a log back per input.
+const ADOPTED_AT_ONCE: usize = 10;
 
 /// Clocks may differ by this much between the stamp of a request and a commit of its run.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
@@ -61,14 +65,18 @@ pub(super) async fn attribute(
             outside.push((index, write.clone(), found.is_first_contact));
         }
     }
-    let mut adopted = BTreeMap::new();
-    for (index, commit, is_first_contact) in outside {
-        let asset = graph.asset(index);
-        let consumption = history.consumption(index, &commit, is_first_contact).await;
-        let origin = history.origin(index, &consumption, &commit, pass);
-        let build = adopted_build(asset, memory, &commit, &consumption);
-        adopted.insert(asset.key.clone(), (build, consumption, origin));
-    }
+    // Many at once: at first contact every table asks for a run and for older commits.
+    let history = &history;
+    let adopted = futures::stream::iter(outside)
+        .map(|(index, commit, is_first_contact)| async move {
+            let asset = graph.asset(index);
+            let consumption = history.consumption(index, &commit, is_first_contact).await;
+            let origin = history.origin(index, &consumption, &commit, pass);
+            let build = adopted_build(asset, memory, &commit, &consumption);
+            (asset.key.clone(), (build, consumption, origin))
+        })
+        .buffered(ADOPTED_AT_ONCE);
+    let mut adopted: BTreeMap<_, _> = adopted.collect().await;
     Ok(seen
         .into_iter()
         .map(|found| {

@@ -3,6 +3,8 @@
 //! Only names: what stands in a file, and whether it is a file at all, is the caller's to find out.
 //! Source of the names: Delta protocol, "File Types".
 
+use std::fmt::Write as _;
+
 /// What a file of a `_delta_log` is, judged by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFile {
@@ -36,12 +38,20 @@ pub fn classify(name: &str) -> Option<LogFile> {
 
 /// Returns the name of the commit file of a version.
 pub fn commit_file(version: u64) -> String {
-    format!("{version:020}.json")
+    numbered(version, ".json")
 }
 
 /// Returns the name of the checksum file of a version.
 pub fn checksum_file(version: u64) -> String {
-    format!("{version:020}.crc")
+    numbered(version, ".crc")
+}
+
+/// Made in one piece: every look at a quiet table names two files.
+fn numbered(version: u64, ending: &str) -> String {
+    let mut name = String::with_capacity(20 + ending.len());
+    // Writing to a text cannot fail.
+    _ = write!(name, "{version:020}{ending}");
+    name
 }
 
 /// Reads what follows `V.`: `checkpoint.parquet`, `checkpoint.P.T.parquet` or

@@ -28,6 +28,8 @@ pub(super) enum Fault {
     LostAnswer,
     /// It never arrives.
     LostRequest,
+    /// Its sender gives up, and it arrives after so many seconds all the same.
+    Late(i64),
     /// It is answered with this.
     Answer(JobsError),
 }
@@ -69,6 +71,7 @@ pub(super) struct Shared {
     pub(super) job_faults: VecDeque<JobsError>,
     pub(super) poll_faults: VecDeque<JobsError>,
     pub(super) during_send: VecDeque<Happening>,
+    late: Vec<(DateTime<Utc>, RunRequest)>,
     pub(super) calls: Vec<String>,
     /// How late a new run shows up in `get` and `list`.
     pub(super) visible_after: TimeDelta,
@@ -99,6 +102,7 @@ impl Fake {
             job_faults: VecDeque::new(),
             poll_faults: VecDeque::new(),
             during_send: VecDeque::new(),
+            late: Vec::new(),
             calls: Vec::new(),
             visible_after: TimeDelta::zero(),
             next_run: 100,
@@ -147,6 +151,17 @@ impl Shared {
             visible_from: now + self.visible_after,
         });
         id
+    }
+
+    /// Requests that were under way arrive, as of when they do.
+    pub(super) fn arrive(&mut self) {
+        let now = self.now;
+        let due = self.late.extract_if(.., |(at, _)| *at <= now);
+        for (at, request) in due.collect::<Vec<_>>() {
+            self.now = at;
+            self.start(&request);
+            self.now = now;
+        }
     }
 
     pub(super) fn run(&mut self, id: RunId) -> Option<&mut LedgerRun> {
@@ -266,6 +281,11 @@ impl Jobs for Fake {
             let fault = shared.faults.pop_front();
             let answer = match fault {
                 Some(Fault::LostRequest) => Err(JobsError::Unanswered("timed out".to_owned())),
+                Some(Fault::Late(seconds)) => {
+                    let at = shared.now + TimeDelta::seconds(seconds);
+                    shared.late.push((at, request.clone()));
+                    Err(JobsError::Unanswered("timed out".to_owned()))
+                }
                 Some(Fault::Answer(error)) => Err(error),
                 Some(Fault::LostAnswer) => {
                     shared.start(request);

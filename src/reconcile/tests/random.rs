@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::fake::Fault;
@@ -28,7 +29,6 @@ enum Event {
     Lose(u8),
     Blind(u8),
     Wait(i64),
-    Hide(bool),
 }
 
 const SOURCES: [&str; 2] = ["s1", "s2"];
@@ -50,16 +50,15 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             6 => table.clone().prop_map(Event::Finish),
             3 => (table.clone(), any::<bool>()).prop_map(|(table, t)| Event::Fail(table, t)),
             1 => table.clone().prop_map(Event::Cancel),
-            4 => (0..4_u8).prop_map(Event::Lose),
+            5 => (0..6_u8).prop_map(Event::Lose),
             1 => table.prop_map(Event::Blind),
             3 => prop_oneof![1..40_i64, 300..7200_i64, 60_000..120_000_i64].prop_map(Event::Wait),
-            1 => any::<bool>().prop_map(Event::Hide),
         ],
         1..50,
     )
 }
 
-fn world(names_runs: bool) -> Sim {
+fn world(names_runs: bool, is_slow_to_show: bool) -> Sim {
     let mut sim = Sim::new()
         .source("s1")
         .source("s2")
@@ -71,6 +70,8 @@ fn world(names_runs: bool) -> Sim {
         asset.consistency = assets::policy::Consistency::Latest;
     });
     sim.names_runs = names_runs;
+    let seconds = if is_slow_to_show { 60 } else { 0 };
+    sim.fake.get().visible_after = TimeDelta::seconds(seconds);
     sim
 }
 
@@ -124,15 +125,12 @@ fn happen(sim: &mut Sim, event: &Event) {
             retry_after: None,
         })),
         Event::Lose(2) => sim.fault(Fault::Answer(JobsError::Refused("no".to_owned()))),
+        Event::Lose(3) => sim.fault(Fault::Late(120)),
         Event::Lose(_) => sim.fault(Fault::LostAnswer),
         Event::Blind(number) => sim.log(table(number), |log| {
             log.problem = Some(assets::delta::Unreadable::TimedOut { after_ms: 1 });
         }),
         Event::Wait(seconds) => sim.later(*seconds),
-        Event::Hide(is_hidden) => {
-            let seconds = if *is_hidden { 60 } else { 0 };
-            sim.fake.get().visible_after = chrono::TimeDelta::seconds(seconds);
-        }
     }
 }
 
@@ -183,7 +181,7 @@ fn converge(sim: &mut Sim) {
     {
         let mut shared = sim.fake.get();
         shared.faults.clear();
-        shared.visible_after = chrono::TimeDelta::zero();
+        shared.visible_after = TimeDelta::zero();
     }
     sim.restart();
     sim.later(600);
@@ -204,8 +202,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn when_the_faults_stop_everything_is_fresh(events in events(), names_runs in any::<bool>()) {
-        let mut sim = world(names_runs);
+    fn when_the_faults_stop_everything_is_fresh(events in events(), names_runs: bool, slow: bool) {
+        let mut sim = world(names_runs, slow);
         for event in &events {
             happen(&mut sim, event);
             check(&sim);

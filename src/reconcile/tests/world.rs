@@ -160,6 +160,7 @@ impl Sim {
         let mut shared = self.fake.get();
         shared.now += TimeDelta::seconds(seconds);
         shared.monotonic += std::time::Duration::from_secs(seconds.unsigned_abs());
+        shared.arrive();
     }
 
     pub(super) fn graph(&self) -> AssetGraph {
