@@ -208,6 +208,7 @@ async fn wait(
                 None,
             );
             break match all.exit(context) {
+                Exit::Done if all.is_unanswered => Exit::Unavailable,
                 Exit::Done => Exit::Failed,
                 exit => exit,
             };
@@ -231,6 +232,8 @@ struct WaitedFor {
     last: Option<PassReport>,
     quiet: u32,
     failed: bool,
+    /// The service was last heard of when it did not answer.
+    is_unanswered: bool,
 }
 
 impl WaitedFor {
@@ -241,6 +244,7 @@ impl WaitedFor {
             0
         };
         self.failed |= report.has_failures();
+        self.is_unanswered = report.is_remote_unavailable || (self.is_unanswered && is_quiet);
         if let Some(last) = self.last.take() {
             let (mut settled, mut triggered) = (last.settled, last.triggered);
             // What is tried again in every pass is told of once, as it stands at the end.

@@ -416,8 +416,9 @@ fn template() -> &'static Path {
     })
 }
 
-/// Copies a folder with everything below it.
-pub(crate) fn copy(from: &Path, to: &Path) {
+/// Copies a folder with everything below it, and the times of its files: those of a log are its
+/// commit times.
+fn copy(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from) {
         let entry = entry.unwrap();
         let target = to.join(entry.path().strip_prefix(from).unwrap());
@@ -425,6 +426,9 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             fs::create_dir_all(&target).unwrap();
         } else {
             fs::copy(entry.path(), &target).unwrap();
+            let written_at = entry.metadata().unwrap().modified().unwrap();
+            let copied = fs::File::options().write(true).open(&target).unwrap();
+            copied.set_modified(written_at).unwrap();
         }
     }
 }

@@ -8,8 +8,12 @@
 )]
 
 mod architecture;
+mod bad_input;
 mod cli;
+mod contract;
+mod demo;
 mod error_codes;
+mod first_contact;
 mod help;
 mod init;
 mod lakehouse;
