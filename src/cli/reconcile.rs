@@ -203,15 +203,7 @@ async fn wait(
         let now = session.app.clock().monotonic();
         if deadline.is_some_and(|deadline| now >= deadline) {
             progress.end();
-            context.output.warn(
-                "gave up waiting: runs are still under way or assets stale",
-                None,
-            );
-            break match all.exit(context) {
-                Exit::Done if all.is_unanswered => Exit::Unavailable,
-                Exit::Done => Exit::Failed,
-                exit => exit,
-            };
+            break gave_up(context, &all);
         }
         let pause = deadline.map_or(pause, |deadline| pause.min(deadline.saturating_sub(now)));
         tokio::select! {
@@ -281,6 +273,20 @@ impl WaitedFor {
         } else {
             exit
         }
+    }
+}
+
+/// The time to wait is over.
+fn gave_up(context: &Context, all: &WaitedFor) -> Exit {
+    let message = "gave up waiting: runs are still under way or assets stale";
+    context.output.warn(message, None);
+    let exit = all.exit(context);
+    if exit != Exit::Done {
+        exit
+    } else if all.is_unanswered {
+        Exit::Unavailable
+    } else {
+        Exit::Failed
     }
 }
 
