@@ -192,6 +192,14 @@ impl App {
         local_path(location, &self.root).ok()
     }
 
+    /// Opens the state for commands that only read it; one that is missing is empty.
+    pub fn read_state(&self) -> Result<StateFile, StateError> {
+        match Store::open(&self.state_path, OpenMode::ReadOnly) {
+            Err(StateError::Missing { .. }) => self.copy_state(),
+            opened => opened,
+        }
+    }
+
     /// Returns a private copy of the state, on which everything can be tried without a trace.
     pub fn copy_state(&self) -> Result<StateFile, StateError> {
         Store::open_in_memory_copy(&self.state_path)
@@ -203,7 +211,7 @@ impl App {
             (Some(link), _) => Ok(link),
             (None, Some(problem)) => Err(problem.clone()),
             (None, None) => Err(CommandError::new(
-                "C013",
+                "C016",
                 Exit::Usage,
                 format!("environment `{}` declares no workspace", self.environment),
             )

@@ -9,8 +9,8 @@ use crate::ports::{JobsError, StateError};
 use crate::project::ProjectError;
 use crate::store::codes::code_of;
 
-/// The error codes of the command line with their titles; `docs/errors-cli.md` explains each.
-pub const CODES: [(&str, &str); 16] = [
+/// The error codes of the command line with their titles; `docs/errors.md` explains each.
+pub const CODES: [(&str, &str); 17] = [
     ("C000", "a fault of Headwater itself"),
     ("C001", "no project file was found"),
     ("C002", "the project has errors"),
@@ -27,6 +27,7 @@ pub const CODES: [(&str, &str); 16] = [
     ("C013", "the threads of the command cannot be started"),
     ("C014", "changes of files cannot be watched"),
     ("C015", "the demonstration cannot go on"),
+    ("C016", "no workspace is declared"),
 ];
 
 /// How a command ends. The numbers are documented and never change.
@@ -218,6 +219,20 @@ mod tests {
     fn exit_codes_are_the_documented_numbers() {
         let codes: Vec<u8> = Exit::ALL.into_iter().map(Exit::code).collect();
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 130, 143]);
+    }
+
+    #[test]
+    fn every_code_of_commands_and_of_loading_is_documented_in_order() {
+        let page = include_str!("../docs/errors.md");
+        let documented = |letter: char| -> Vec<(&str, &str)> {
+            page.lines()
+                .filter_map(|line| line.strip_prefix("### ")?.split_once(": "))
+                .filter(|(code, _)| code.starts_with(letter))
+                .map(|(code, title)| (code, title.trim_end_matches(" (warning)")))
+                .collect()
+        };
+        assert_eq!(documented('C'), CODES);
+        assert_eq!(documented('L'), crate::project::CODES);
     }
 
     #[test]

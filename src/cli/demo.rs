@@ -57,6 +57,7 @@ pub(super) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Comm
             .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)),
         arrivals_for: args.arrivals_for.to_std().unwrap_or(Duration::ZERO),
         seed: SEED,
+        is_quiet: context.output.is_quiet(),
         program,
     };
     let say = |line: &str| context.output.talk(&format!("{line}\n"));

@@ -33,7 +33,7 @@ pub struct ExplainArgs {
 pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, CommandError> {
     let app = load_app(context, args.at.at)?;
     let asset = find(&app, &args.asset)?;
-    let store = app.copy_state()?;
+    let store = app.read_state()?;
     let memory = store.load()?;
     let input = plan_input(&app, &memory);
     let situation = Situation::of(&input);

@@ -136,6 +136,11 @@ impl Output {
         }
     }
 
+    /// Returns whether only results and errors are printed.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
     /// Returns whether results go to a program.
     pub fn is_for_programs(&self) -> bool {
         self.format != Format::Table

@@ -1,10 +1,11 @@
 //! `status`: how fresh tables are, for the people who read them.
 
 use chrono::{DateTime, Utc};
+use lineage::AssetIndex;
 
 use super::arguments::{AtArg, SelectArgs};
 use super::open::load_app;
-use super::reconcile::{health_words, plan_input};
+use super::reconcile::plan_input;
 use super::table::{Cell, Table, Tone};
 use super::{Context, human, select};
 use crate::app::App;
@@ -44,15 +45,15 @@ fn health(word: &str) -> Result<Health, String> {
 pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CommandError> {
     let selection = select::parse(&args.select)?;
     let app = load_app(context, args.at.at)?;
-    let store = app.copy_state()?;
+    let store = app.read_state()?;
     let memory = store.load()?;
-    let words = health_words(&app, &memory);
-    let word = |index: lineage::AssetIndex| -> &str {
-        words.get(index.position()).copied().unwrap_or("unknown")
-    };
-    let found = select::find(context, &app.graph, &selection, &word)?;
     let input = plan_input(&app, &memory);
     let situation = Situation::of(&input);
+    let word = |index: AssetIndex| -> &str {
+        let health = situation.healths.get(index.position());
+        health.map_or("unknown", |health| health.health.as_str())
+    };
+    let found = select::find(context, &app.graph, &selection, &word)?;
     let shown: Vec<&AssetHealth> = found
         .iter()
         .filter_map(|index| situation.healths.get(index.position()))

@@ -48,11 +48,8 @@ pub(super) async fn run(
             Err(error) => break Err(error),
         };
         tell(context, &mut progress, &report, session)?;
-        quiet = if report.is_quiet() {
-            quiet.saturating_add(1)
-        } else {
-            0
-        };
+        let is_quiet = report.is_quiet();
+        quiet = if is_quiet { quiet.saturating_add(1) } else { 0 };
         let pause = pause(&report, session, interval, quiet);
         tokio::select! {
             woken = watcher.woken() => {
@@ -97,10 +94,10 @@ fn pause(report: &PassReport, session: &Session, interval: Duration, quiet: u32)
         .iter()
         .filter_map(|decision| decision.until)
         .min();
-    match next {
-        Some(until) => pause.min((until - now).to_std().unwrap_or(shortest).max(shortest)),
-        None => pause,
+    if let Some(until) = next {
+        pause = pause.min((until - now).to_std().unwrap_or(shortest).max(shortest));
     }
+    pause.max(report.asked_to_wait.unwrap_or_default())
 }
 
 /// The folders of all tables that lie on local paths.

@@ -174,7 +174,7 @@ async fn keep_arriving(
     stage: &Stage,
     arrivals_for: Duration,
 ) -> Result<Vec<(String, i64)>, StageError> {
-    let mut watcher = stage.start(&["reconcile", "--watch", "--quiet"])?;
+    let mut watcher = stage.start(&["reconcile", "--watch"])?;
     // The watcher looks once before it waits for changes.
     stage.sleep(Duration::from_secs(1)).await;
     let mut arrived = Vec::new();

@@ -29,6 +29,8 @@ pub struct Settings {
     pub arrivals_for: Duration,
     /// Seed of the data that arrives.
     pub seed: u64,
+    /// Whether the commands keep quiet about what they do.
+    pub is_quiet: bool,
     /// The program itself.
     pub program: PathBuf,
 }

@@ -72,6 +72,7 @@ pub struct Stage {
     pub arrivals: sample::Arrivals,
     clock: SystemClock,
     program: PathBuf,
+    is_quiet: bool,
 }
 
 impl Stage {
@@ -107,6 +108,7 @@ impl Stage {
             arrivals,
             clock,
             program: settings.program.clone(),
+            is_quiet: settings.is_quiet,
         })
     }
 
@@ -191,6 +193,9 @@ impl Stage {
             .env("DATABRICKS_TOKEN", TOKEN)
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        if self.is_quiet {
+            command.arg("--quiet");
+        }
         command
     }
 }

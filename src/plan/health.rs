@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use super::decision::Decision;
 use super::input::PlanInput;
+use super::obstacle::standing_failure;
 use super::reason::sentence;
 use super::standing::{Standing, TableState};
-use super::verdict::standing_failure;
 use crate::state::IntentState;
 
 /// The health of an asset, worst first.

@@ -130,9 +130,9 @@ pub enum Reason {
     },
     /// Its lag is tolerated.
     Tolerated {
-        /// How old the oldest change is that it does not show, in seconds.
-        lag_seconds: i64,
-        /// Up to what it is tolerated, in seconds.
+        /// The oldest change that it does not show, UTC.
+        since: DateTime<Utc>,
+        /// Up to what age such a change is tolerated, in seconds.
         tolerance_seconds: i64,
         /// Until when it waits, UTC.
         until: DateTime<Utc>,
@@ -292,12 +292,13 @@ pub fn sentence(reason: &Reason) -> String {
             clock(*until)
         ),
         Reason::Tolerated {
-            lag_seconds,
+            since,
             tolerance_seconds,
             until,
         } => format!(
-            "its lag of {lag_seconds} s is below the {tolerance_seconds} s that it tolerates: \
-             waits until {}",
+            "the oldest change that it does not show is of {}, and {tolerance_seconds} s are \
+             tolerated: waits until {}",
+            clock(*since),
             clock(*until)
         ),
         Reason::NotAllChanged { unchanged } => {

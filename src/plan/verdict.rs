@@ -11,15 +11,16 @@
 //! An input that nothing here builds by itself (no task, or manual) is never waited for: nobody
 //! could say until when.
 
-use assets::policy::{Automation, CodeChanges, Consistency, OnChange, UpdatesOn};
+use assets::policy::{Automation, CodeChanges, Consistency, OnChange};
 use assets::{Asset, AssetKey, Origin};
 use chrono::{DateTime, TimeDelta, Utc};
 use lineage::AssetIndex;
 
 use super::decision::Action;
 use super::input::PlanInput;
+use super::obstacle::{Obstacle, standing_failure};
 use super::reason::Reason;
-use super::standing::{Standing, TableState, is_built_by_itself};
+use super::standing::Standing;
 use crate::state::{Cut, Failure};
 
 /// A decision before limits.
@@ -79,9 +80,10 @@ pub(super) fn verdicts(input: &PlanInput<'_>, standings: &[Standing<'_>]) -> Vec
         .collect()
 }
 
-struct Judge<'a> {
-    input: &'a PlanInput<'a>,
-    standings: &'a [Standing<'a>],
+/// Everything that a verdict may look at.
+pub(super) struct Judge<'a> {
+    pub(super) input: &'a PlanInput<'a>,
+    pub(super) standings: &'a [Standing<'a>],
 }
 
 impl Judge<'_> {
@@ -235,191 +237,6 @@ impl Judge<'_> {
         }
     }
 
-    /// What speaks against building now, as far as the asset's inputs and its own table go.
-    fn obstacles(
-        &self,
-        index: AssetIndex,
-        standing: &Standing<'_>,
-        cut: Option<Cut>,
-    ) -> Vec<Obstacle> {
-        let mut obstacles = Vec::new();
-        if let TableState::Unknown(problem) = standing.table {
-            obstacles.push(Obstacle::own(Reason::Unknown {
-                problem: problem.to_owned(),
-            }));
-        }
-        if let Some(view) = standing.stale_view {
-            let reason = Reason::ViewStale {
-                view: self.key(view).clone(),
-            };
-            obstacles.push(Obstacle {
-                is_absolute: true,
-                ..Obstacle::own(reason)
-            });
-        }
-        for &upstream in self.input.graph.inputs(index) {
-            obstacles.extend(self.obstacle_of(upstream, cut));
-        }
-        obstacles
-    }
-
-    fn obstacle_of(&self, upstream: AssetIndex, cut: Option<Cut>) -> Option<Obstacle> {
-        let standing = self.standings.get(upstream.position())?;
-        let asset = self.input.graph.asset(upstream);
-        let key = asset.key.clone();
-        let obstacle = |reason| Obstacle {
-            upstream: Some(key.clone()),
-            reason,
-            is_failure: false,
-            is_absolute: false,
-        };
-        match standing.table {
-            TableState::Absent => {
-                let reason = Reason::UpstreamMissing {
-                    upstream: key.clone(),
-                };
-                let is_failure = !is_built_by_itself(asset);
-                return Some(Obstacle {
-                    is_absolute: true,
-                    is_failure,
-                    ..obstacle(reason)
-                });
-            }
-            TableState::Unknown(problem) => {
-                let problem = problem.to_owned();
-                return Some(obstacle(Reason::UpstreamUnknown {
-                    upstream: key.clone(),
-                    problem,
-                }));
-            }
-            TableState::NotObserved => {
-                let problem = "nobody has looked yet".to_owned();
-                return Some(obstacle(Reason::UpstreamUnknown {
-                    upstream: key.clone(),
-                    problem,
-                }));
-            }
-            TableState::None | TableState::Known(_) => {}
-        }
-        if !is_built_by_itself(asset) || !has_changes_of(asset, standing, cut) {
-            return None;
-        }
-        if let Some(failure) = standing_failure(self.input, upstream, standing) {
-            let intent = failure.intent.clone();
-            let reason = Reason::UpstreamFailed {
-                upstream: key.clone(),
-                intent,
-            };
-            return Some(Obstacle {
-                is_failure: true,
-                ..obstacle(reason)
-            });
-        }
-        let since = standing.pending.map(|origin| origin.at);
-        let cut = cut.map(|cut| cut.pass);
-        Some(obstacle(Reason::UpstreamStale {
-            upstream: key.clone(),
-            since,
-            cut,
-        }))
-    }
-
-    /// Whether the automation wants to wait although nothing stands in the way.
-    fn automation_waits(
-        &self,
-        index: AssetIndex,
-        standing: &Standing<'_>,
-        on_change: &OnChange,
-    ) -> Option<(Reason, Option<DateTime<Utc>>)> {
-        // What does not exist, or was built with other code, does not wait for quiet inputs.
-        if standing.is_missing {
-            return None;
-        }
-        let now = self.input.now;
-        if let (Some(every), Some(build)) = (on_change.every, standing.build)
-            && let Some(built_at) = build.built_at
-            && let until = built_at + every
-            && now < until
-        {
-            let every_seconds = every.num_seconds();
-            return Some((
-                Reason::TooSoon {
-                    built_at,
-                    every_seconds,
-                    until,
-                },
-                Some(until),
-            ));
-        }
-        if standing.built_code.is_some() {
-            return None;
-        }
-        self.not_all_changed(index, standing, on_change)
-            .map(|reason| (reason, None))
-            .or_else(|| tolerated(standing, on_change, now))
-            .or_else(|| self.settling(index, standing, on_change))
-    }
-
-    fn not_all_changed(
-        &self,
-        index: AssetIndex,
-        standing: &Standing<'_>,
-        on_change: &OnChange,
-    ) -> Option<Reason> {
-        if on_change.updates_on == UpdatesOn::Any {
-            return None;
-        }
-        let changed = |input: &AssetIndex| standing.behind.iter().any(|b| b.input == *input);
-        let inputs = self.input.graph.inputs(index).iter();
-        let unchanged: Vec<AssetKey> = inputs
-            .filter(|input| !changed(input))
-            .map(|input| self.key(*input).clone())
-            .collect();
-        (!unchanged.is_empty()).then_some(Reason::NotAllChanged { unchanged })
-    }
-
-    fn settling(
-        &self,
-        index: AssetIndex,
-        standing: &Standing<'_>,
-        on_change: &OnChange,
-    ) -> Option<(Reason, Option<DateTime<Utc>>)> {
-        let settle = on_change.settle?;
-        let first = standing
-            .behind
-            .iter()
-            .filter_map(|b| b.between)
-            .map(|(first, _)| first)
-            .min()?;
-        let last = standing
-            .behind
-            .iter()
-            .filter_map(|b| b.between)
-            .map(|(_, last)| last)
-            .max()?;
-        let at_most = on_change.settle_at_most.unwrap_or(settle * 10);
-        let half_of_lag = self
-            .input
-            .graph
-            .asset(index)
-            .freshness
-            .max_lag
-            .map(|b| b.limit / 2);
-        let at_most = half_of_lag.map_or(at_most, |half| half.min(at_most));
-        let until = (last + settle).min(first + at_most);
-        (self.input.now < until).then(|| {
-            let settle_seconds = settle.num_seconds();
-            (
-                Reason::Settling {
-                    last_change_at: last,
-                    settle_seconds,
-                    until,
-                },
-                Some(until),
-            )
-        })
-    }
-
     /// The cut that the asset waits for: the one it has, or all that was seen up to now.
     fn cut_of(&self, asset: &Asset, standing: &Standing<'_>) -> Option<Cut> {
         match asset.consistency {
@@ -451,29 +268,8 @@ impl Judge<'_> {
         })
     }
 
-    fn key(&self, index: AssetIndex) -> &AssetKey {
+    pub(super) fn key(&self, index: AssetIndex) -> &AssetKey {
         &self.input.graph.asset(index).key
-    }
-}
-
-/// Something that speaks against building now.
-struct Obstacle {
-    upstream: Option<AssetKey>,
-    reason: Reason,
-    /// It does not go away by itself.
-    is_failure: bool,
-    /// Not even availability goes on without it: there is nothing to read, or nothing to read it by.
-    is_absolute: bool,
-}
-
-impl Obstacle {
-    fn own(reason: Reason) -> Self {
-        Self {
-            upstream: None,
-            reason,
-            is_failure: false,
-            is_absolute: false,
-        }
     }
 }
 
@@ -483,38 +279,6 @@ fn is_due(asset: &Asset, standing: &Standing<'_>) -> bool {
     standing.is_missing || outdated || !standing.behind.is_empty()
 }
 
-/// Returns whether an asset has something to build that belongs to a cut. Its own code counts,
-/// whatever the cut: a build is on its way, and what reads the asset would have to follow.
-fn has_changes_of(asset: &Asset, standing: &Standing<'_>, cut: Option<Cut>) -> bool {
-    let outdated = standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
-    let in_cut = |origin: Origin| cut.is_none_or(|cut| origin.seen <= cut.pass);
-    standing.is_missing || outdated || standing.arriving.is_some_and(in_cut)
-}
-
-/// Returns the failure that still stands: neither the code nor an input changed since.
-pub(super) fn standing_failure<'a>(
-    input: &PlanInput<'_>,
-    index: AssetIndex,
-    standing: &Standing<'a>,
-) -> Option<&'a Failure> {
-    let failure = standing.build?.failure.as_ref()?;
-    let asset = input.graph.asset(index);
-    let same_code = failure.code_version == asset.code_version;
-    let same_inputs = input.graph.inputs(index).iter().all(|upstream| {
-        let key = &input.graph.asset(*upstream).key;
-        let newest = input
-            .memory
-            .commits
-            .get(key)
-            .and_then(|commits| commits.last());
-        failure
-            .inputs
-            .get(key)
-            .is_some_and(|tried| tried.as_ref() == newest.map(|commit| &commit.version))
-    });
-    (same_code && same_inputs).then_some(failure)
-}
-
 fn quarantined(failure: &Failure) -> Reason {
     Reason::Quarantined {
         intent: failure.intent.clone(),
@@ -522,26 +286,4 @@ fn quarantined(failure: &Failure) -> Reason {
         failure: failure.code.clone(),
         problem: failure.message.clone(),
     }
-}
-
-fn tolerated(
-    standing: &Standing<'_>,
-    on_change: &OnChange,
-    now: DateTime<Utc>,
-) -> Option<(Reason, Option<DateTime<Utc>>)> {
-    let tolerance = on_change.tolerance?;
-    let since = standing.pending?.at;
-    let until = since + tolerance;
-    (now < until).then(|| {
-        let lag_seconds = (now - since).num_seconds().max(0);
-        let tolerance_seconds = tolerance.num_seconds();
-        (
-            Reason::Tolerated {
-                lag_seconds,
-                tolerance_seconds,
-                until,
-            },
-            Some(until),
-        )
-    })
 }

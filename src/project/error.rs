@@ -69,7 +69,7 @@ impl ProjectError {
         }
     }
 
-    /// Returns the stable code; `docs/errors-cli.md` explains each.
+    /// Returns the stable code; `docs/errors.md` explains each.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } | Self::NotInFolder { .. } => "C001",

@@ -34,7 +34,7 @@ pub use error::ProjectError;
 pub use find::PROJECT_FILE;
 pub use sources::Sources;
 
-/// The error codes of loading with their titles; `docs/errors-cli.md` explains each.
+/// The error codes of loading with their titles; `docs/errors.md` explains each.
 pub const CODES: [(&str, &str); 9] = [
     ("L001", "an asset file cannot be read"),
     ("L002", "a pattern of asset files cannot be used"),

@@ -24,6 +24,10 @@ pub enum Followed {
 /// The shortest and the longest wait between two looks at runs under way.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// How many passes in a row a remote may be unavailable before nobody waits for it any longer:
+/// about a minute, with the waits between them.
+const PATIENCE: u32 = 16;
+
 /// Says what to do after a pass when somebody waits for the end.
 ///
 /// `quiet` counts the passes in a row in which nothing happened: looks at runs under way become
@@ -39,11 +43,13 @@ pub fn follow(
     let decisions: Vec<&Decision> = report.plan.decisions.iter().filter(mine).collect();
     let open = |action| matches!(action, Action::Run | Action::Wait | Action::Hold);
     let is_stale = decisions.iter().any(|decision| open(decision.action));
-    if report.denied.is_some() {
+    let is_given_up = report.is_remote_unavailable && quiet >= PATIENCE;
+    if report.denied.is_some() || is_given_up {
         return Followed::Stuck;
     }
     if report.in_flight > 0 || !report.is_quiet() || report.is_remote_unavailable {
-        return Followed::Again(shortest.saturating_mul(1 << quiet.min(6)).min(longest));
+        let look = shortest.saturating_mul(1 << quiet.min(6)).min(longest);
+        return Followed::Again(look.max(report.asked_to_wait.unwrap_or_default()));
     }
     if !is_stale {
         return Followed::Settled;

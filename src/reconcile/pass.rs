@@ -106,6 +106,7 @@ pub async fn pass(
         problems: Vec::new(),
         denied: None,
         is_remote_unavailable: false,
+        asked_to_wait: None,
     };
     explain_problems(
         &mut report,
@@ -235,11 +236,13 @@ fn explain_problems(
         .collect();
     for sent in sent {
         match sent {
-            Sent::Unanswered(message) | Sent::RateLimited { message, .. } => {
-                // One request stands for all: they fail for one reason, in other words each time.
-                if !std::mem::replace(&mut report.is_remote_unavailable, true) {
-                    report.problems.push(message);
-                }
+            Sent::Unanswered(message) => note_silence(report, message),
+            Sent::RateLimited {
+                message,
+                retry_after,
+            } => {
+                report.asked_to_wait = report.asked_to_wait.max(retry_after);
+                note_silence(report, message);
             }
             Sent::Unauthenticated { message, hint } => {
                 report.denied = Some(format!("{message}; {hint}"));
@@ -255,6 +258,13 @@ fn explain_problems(
             .push(format!("the catalog could not be asked: {problem}"));
     }
     report.problems.dedup();
+}
+
+/// One request stands for all: they fail for one reason, in other words each time.
+fn note_silence(report: &mut PassReport, message: String) {
+    if !std::mem::replace(&mut report.is_remote_unavailable, true) {
+        report.problems.push(message);
+    }
 }
 
 fn note_error(report: &mut PassReport, error: &JobsError) {

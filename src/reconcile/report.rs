@@ -42,6 +42,8 @@ pub struct PassReport {
     pub denied: Option<String>,
     /// The service could not be reached, or asked for patience.
     pub is_remote_unavailable: bool,
+    /// How long the service asked us to wait, if it did.
+    pub asked_to_wait: Option<Duration>,
 }
 
 /// An attempt that ended.

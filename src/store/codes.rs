@@ -1,6 +1,6 @@
 //! The error codes of the state file: `S001` and on, each with what to do about it.
 //!
-//! A code is never used for anything else later. `docs/errors-state.md` describes them.
+//! A code is never used for anything else later. `docs/errors.md` describes them.
 
 use rusqlite::ErrorCode;
 

@@ -59,7 +59,7 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
-    /// Returns the stable code; `docs/errors-dbt.md` explains each.
+    /// Returns the stable code; `docs/errors.md` explains each.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Empty(_) => "D001",

@@ -235,10 +235,11 @@ fn a_state_serves_one_workspace() {
 
 #[test]
 fn every_code_is_documented_once_and_in_order() {
-    let page = include_str!("../../../docs/errors-state.md");
+    let page = include_str!("../../../docs/errors.md");
     let headings: Vec<String> = page
         .lines()
-        .filter_map(|line| line.strip_prefix("## "))
+        .filter_map(|line| line.strip_prefix("### "))
+        .filter(|heading| heading.starts_with('S'))
         .map(str::to_owned)
         .collect();
     let codes: Vec<String> = CODES

@@ -1,0 +1,76 @@
+# What one does with this repository, by name. `make` alone lists it.
+#
+# Needed: cargo (Rust 1.95 or newer) and a C compiler, for the SQLite that is built in. Everything else
+# is fetched by cargo. cargo-nextest is used where it is installed.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help tools demo test check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
+
+# Options of the demonstration: make demo ARGS='--dir ./lakehouse --keep'
+ARGS ?=
+RUST_NEEDED := 1.95.0
+PYTHON ?= python3
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+# A snapshot that changed is a failed test, not a new file.
+export INSTA_UPDATE ?= no
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+tools: # says what is missing and how to get it
+	@command -v cargo >/dev/null || { echo "cargo is missing; get it with:" >&2; \
+	  echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y" >&2; exit 1; }
+	@have=$$(rustc --version | cut -d' ' -f2 | cut -d- -f1); \
+	  printf '%s\n' $(RUST_NEEDED) "$$have" | sort -C -V || { \
+	  echo "Rust $(RUST_NEEDED) or newer is needed, this is $$have; get it with: rustup update stable" >&2; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || { echo "a C compiler is missing; get one with:" >&2; \
+	  echo "  sudo apt-get install -y build-essential    # macOS: xcode-select --install" >&2; exit 1; }
+
+demo: tools ## build everything and show it on a sample lakehouse, on this machine alone
+	cargo run --locked -- demo $(ARGS)
+
+test: check doctest ## everything that has to hold before a change is merged
+ifdef NEXTEST
+	cargo nextest run --locked --workspace --no-fail-fast
+else
+	cargo test --locked --workspace --lib --bins --tests --examples --no-fail-fast
+endif
+
+check: tools ## format, lints, documentation, and the two libraries on their own
+	@for part in fmt clippy; do cargo $$part --version >/dev/null 2>&1 || rustup component add "$${part/fmt/rustfmt}"; done
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo check --locked -p headwater-assets -p headwater-lineage
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+
+doctest: tools
+	cargo test --locked --workspace --doc --quiet
+
+bench: tools ## the measurements of benches/
+	cargo bench --locked
+
+check-sdk: tools ## drive the workspace emulator with the vendor's Python SDK (fetches it from PyPI)
+	$(PYTHON) -m venv target/venv-sdk
+	target/venv-sdk/bin/pip install --quiet databricks-sdk==0.156.0
+	cargo build --locked -p headwater-workspace
+	target/venv-sdk/bin/python fixtures/workspace/tests/sdk_check.py target/debug/headwater-workspace
+
+check-deltalake: tools ## read the sample's tables with another Delta reader (fetches it from PyPI)
+	$(PYTHON) -m venv target/venv-deltalake
+	target/venv-deltalake/bin/pip install --quiet deltalake
+	target/venv-deltalake/bin/python fixtures/workspace/tests/deltalake_check.py
+
+check-spelling: ## look for typing errors (fetches `typos` from PyPI)
+	$(PYTHON) -m venv target/venv-typos
+	target/venv-typos/bin/pip install --quiet typos
+	target/venv-typos/bin/typos
+
+check-licenses: ## licences and sources of dependencies (needs cargo-deny)
+	cargo deny --config .deny.toml check licenses bans sources
+
+clean: ## remove everything that was built
+	cargo clean

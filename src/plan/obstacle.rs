@@ -1,0 +1,160 @@
+//! What stands in the way of building an asset now: tables that cannot be observed or do not exist,
+//! and inputs that have not incorporated the cut.
+//!
+//! `settled` waits for all of it; `latest` only for what is absolute, because there would be
+//! nothing to read.
+
+use assets::policy::CodeChanges;
+use assets::{Asset, AssetKey, Origin};
+use lineage::AssetIndex;
+
+use super::input::PlanInput;
+use super::reason::Reason;
+use super::standing::{Standing, TableState, is_built_by_itself};
+use super::verdict::Judge;
+use crate::state::{Cut, Failure};
+
+/// Something that speaks against building now.
+pub(super) struct Obstacle {
+    /// The input in question; absent where it is the asset's own table or a view.
+    pub(super) upstream: Option<AssetKey>,
+    pub(super) reason: Reason,
+    /// It does not go away by itself.
+    pub(super) is_failure: bool,
+    /// Not even availability goes on without it: there is nothing to read, or nothing to read it by.
+    pub(super) is_absolute: bool,
+}
+
+impl Obstacle {
+    fn own(reason: Reason) -> Self {
+        Self {
+            upstream: None,
+            reason,
+            is_failure: false,
+            is_absolute: false,
+        }
+    }
+}
+
+impl Judge<'_> {
+    /// What speaks against building now, as far as the asset's inputs and its own table go.
+    pub(super) fn obstacles(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        cut: Option<Cut>,
+    ) -> Vec<Obstacle> {
+        let mut obstacles = Vec::new();
+        if let TableState::Unknown(problem) = standing.table {
+            obstacles.push(Obstacle::own(Reason::Unknown {
+                problem: problem.to_owned(),
+            }));
+        }
+        if let Some(view) = standing.stale_view {
+            let reason = Reason::ViewStale {
+                view: self.key(view).clone(),
+            };
+            obstacles.push(Obstacle {
+                is_absolute: true,
+                ..Obstacle::own(reason)
+            });
+        }
+        for &upstream in self.input.graph.inputs(index) {
+            obstacles.extend(self.obstacle_of(upstream, cut));
+        }
+        obstacles
+    }
+
+    fn obstacle_of(&self, upstream: AssetIndex, cut: Option<Cut>) -> Option<Obstacle> {
+        let standing = self.standings.get(upstream.position())?;
+        let asset = self.input.graph.asset(upstream);
+        let key = asset.key.clone();
+        let obstacle = |reason| Obstacle {
+            upstream: Some(key.clone()),
+            reason,
+            is_failure: false,
+            is_absolute: false,
+        };
+        match standing.table {
+            TableState::Absent => {
+                let reason = Reason::UpstreamMissing {
+                    upstream: key.clone(),
+                };
+                let is_failure = !is_built_by_itself(asset);
+                return Some(Obstacle {
+                    is_absolute: true,
+                    is_failure,
+                    ..obstacle(reason)
+                });
+            }
+            TableState::Unknown(problem) => {
+                let problem = problem.to_owned();
+                return Some(obstacle(Reason::UpstreamUnknown {
+                    upstream: key.clone(),
+                    problem,
+                }));
+            }
+            TableState::NotObserved => {
+                let problem = "nobody has looked yet".to_owned();
+                return Some(obstacle(Reason::UpstreamUnknown {
+                    upstream: key.clone(),
+                    problem,
+                }));
+            }
+            TableState::None | TableState::Known(_) => {}
+        }
+        if !is_built_by_itself(asset) || !has_changes_of(asset, standing, cut) {
+            return None;
+        }
+        if let Some(failure) = standing_failure(self.input, upstream, standing) {
+            let intent = failure.intent.clone();
+            let reason = Reason::UpstreamFailed {
+                upstream: key.clone(),
+                intent,
+            };
+            return Some(Obstacle {
+                is_failure: true,
+                ..obstacle(reason)
+            });
+        }
+        let since = standing.pending.map(|origin| origin.at);
+        let cut = cut.map(|cut| cut.pass);
+        Some(obstacle(Reason::UpstreamStale {
+            upstream: key.clone(),
+            since,
+            cut,
+        }))
+    }
+}
+
+/// Returns whether an asset has something to build that belongs to a cut. Its own code counts,
+/// whatever the cut: a build is on its way, and what reads the asset would have to follow.
+fn has_changes_of(asset: &Asset, standing: &Standing<'_>, cut: Option<Cut>) -> bool {
+    let outdated = standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
+    let in_cut = |origin: Origin| cut.is_none_or(|cut| origin.seen <= cut.pass);
+    standing.is_missing || outdated || standing.arriving.is_some_and(in_cut)
+}
+
+/// Returns the failure that still stands: neither the code nor an input changed since.
+pub(super) fn standing_failure<'a>(
+    input: &PlanInput<'_>,
+    index: AssetIndex,
+    standing: &Standing<'a>,
+) -> Option<&'a Failure> {
+    let failure = standing.build?.failure.as_ref()?;
+    let asset = input.graph.asset(index);
+    let same_code = failure.code_version == asset.code_version;
+    let same_inputs = input.graph.inputs(index).iter().all(|upstream| {
+        let key = &input.graph.asset(*upstream).key;
+        let newest = input
+            .memory
+            .commits
+            .get(key)
+            .and_then(|commits| commits.last());
+        failure
+            .inputs
+            .get(key)
+            .is_some_and(|tried| tried.as_ref() == newest.map(|commit| &commit.version))
+    });
+    (same_code && same_inputs).then_some(failure)
+}
