@@ -28,6 +28,7 @@ use crate::project::Loaded;
 use crate::reconcile::{LEASE_LIFETIME, Scope, World};
 use crate::secret::Secret;
 use crate::state::Lease;
+use crate::store::codes::{BUSY, code_of};
 use crate::store::{OpenMode, Store};
 
 /// The state file while it is open; commands use it as [`State`].
@@ -234,8 +235,25 @@ impl App {
                 store.bury_holder(&holder, &name, now)?;
                 store.acquire_lease(&name, now, LEASE_LIFETIME)
             }
-            taken => taken,
+            taken => taken.map_err(|error| held_if_locked(store, &name, now, error)),
         }
+    }
+}
+
+/// A holder that stands still in the middle of a write keeps the file locked: the lease, which can
+/// be read all the same, says more than that.
+fn held_if_locked(store: &Store, own: &str, now: DateTime<Utc>, error: StateError) -> StateError {
+    let lease = match store.lease_info() {
+        Ok(Some(lease)) if code_of(&error) == BUSY && lease.expires_at > now => lease,
+        Ok(_) | Err(_) => return error,
+    };
+    match lease.holder {
+        Some(holder) if holder != own => StateError::LeaseHeld {
+            holder,
+            since: lease.since,
+            expires_at: lease.expires_at,
+        },
+        Some(_) | None => error,
     }
 }
 

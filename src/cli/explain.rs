@@ -91,7 +91,7 @@ fn text(document: &Value) -> String {
     let mut about = Table::new(&["ASSET", "KIND", "HEALTH", "ACTION", "TASK", "DATA CHANGED"]);
     about.row(vec![
         Cell::new(word("asset"), Tone::Strong),
-        Cell::plain(word("kind")),
+        Cell::plain(word("asset_kind")),
         Cell::plain(word("health")),
         Cell::plain(word("action")),
         Cell::plain(word("task")),

@@ -229,10 +229,15 @@ impl Output {
         self.talk(&(head + &hint_line(hint)));
     }
 
+    /// Prints an error for people only: programs are told by the result.
+    pub fn complain(&self, error: &CommandError) {
+        self.to_stderr(&error_text(error));
+    }
+
     /// Prints an error: for people to stderr, and where programs read the result, as a document to
     /// stdout.
     pub fn error(&self, error: &CommandError) {
-        self.to_stderr(&error_text(error));
+        self.complain(error);
         if self.format != Format::Table {
             // There is nobody left to tell that this could not be written.
             drop(self.emit(&ErrorDocument::of(error), String::new));

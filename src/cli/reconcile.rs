@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::{Context, plan, select, watching};
 use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
+use crate::execute::Sent;
 use crate::plan::PlanInput;
 use crate::ports::State;
 use crate::reconcile::{Followed, Mode, PassReport, Remembered, follow, pass};
@@ -168,7 +169,7 @@ async fn once(
     context
         .output
         .emit_value(&document, None, || super::progress::pass_text(&report))?;
-    finish(context, &report)
+    Ok(finish(context, &report))
 }
 
 async fn wait(
@@ -195,18 +196,14 @@ async fn wait(
         );
         all.add(*report, is_quiet);
         let pause = match followed {
-            Followed::Settled => break all.exit(context)?,
-            Followed::Stuck => break stuck(context, &all)?,
+            Followed::Settled => break all.exit(context),
+            Followed::Stuck => break stuck(context, &all),
             Followed::Again(pause) => pause,
         };
         let now = session.app.clock().monotonic();
         if deadline.is_some_and(|deadline| now >= deadline) {
             progress.end();
-            context.output.warn(
-                "gave up waiting: runs are still under way or assets stale",
-                None,
-            );
-            break Exit::Failed;
+            break gave_up(context, &all);
         }
         let pause = deadline.map_or(pause, |deadline| pause.min(deadline.saturating_sub(now)));
         tokio::select! {
@@ -227,6 +224,8 @@ struct WaitedFor {
     last: Option<PassReport>,
     quiet: u32,
     failed: bool,
+    /// The service was last heard of when it did not answer.
+    is_unanswered: bool,
 }
 
 impl WaitedFor {
@@ -237,8 +236,11 @@ impl WaitedFor {
             0
         };
         self.failed |= report.has_failures();
+        self.is_unanswered = report.is_remote_unavailable || (self.is_unanswered && is_quiet);
         if let Some(last) = self.last.take() {
             let (mut settled, mut triggered) = (last.settled, last.triggered);
+            // What is tried again in every pass is told of once, as it stands at the end.
+            triggered.retain(|sent| matches!(sent.sent, Sent::Started(_) | Sent::Refused { .. }));
             settled.append(&mut report.settled);
             triggered.append(&mut report.triggered);
             (report.settled, report.triggered) = (settled, triggered);
@@ -261,59 +263,72 @@ impl WaitedFor {
             .unwrap_or_default()
     }
 
-    fn exit(&self, context: &Context) -> Result<Exit, CommandError> {
+    fn exit(&self, context: &Context) -> Exit {
         let exit = self
             .last
             .as_ref()
-            .map_or(Ok(Exit::Done), |report| finish(context, report))?;
-        Ok(if self.failed && exit == Exit::Done {
+            .map_or(Exit::Done, |report| finish(context, report));
+        if self.failed && exit == Exit::Done {
             Exit::Failed
         } else {
             exit
-        })
+        }
+    }
+}
+
+/// The time to wait is over.
+fn gave_up(context: &Context, all: &WaitedFor) -> Exit {
+    let message = "gave up waiting: runs are still under way or assets stale";
+    context.output.warn(message, None);
+    let exit = all.exit(context);
+    if exit != Exit::Done {
+        exit
+    } else if all.is_unanswered {
+        Exit::Unavailable
+    } else {
+        Exit::Failed
     }
 }
 
 /// Something is stale and nothing will change that by itself.
-fn stuck(context: &Context, all: &WaitedFor) -> Result<Exit, CommandError> {
-    let exit = all.exit(context)?;
+fn stuck(context: &Context, all: &WaitedFor) -> Exit {
+    let exit = all.exit(context);
     let Some(report) = &all.last else {
-        return Ok(exit);
+        return exit;
     };
-    if exit == Exit::Done {
-        let message = format!(
-            "{} assets stay as they are until somebody intervenes",
-            report.held + report.waiting
-        );
-        context
-            .output
-            .warn(&message, Some("`headwater plan` says what each waits for"));
+    if exit != Exit::Done {
+        return exit;
     }
-    Ok(if exit == Exit::Done {
-        Exit::Failed
-    } else {
-        exit
-    })
+    let message = format!(
+        "{} assets stay as they are until somebody intervenes",
+        report.held + report.waiting
+    );
+    context
+        .output
+        .warn(&message, Some("`headwater plan` says what each waits for"));
+    Exit::Failed
 }
 
 /// Says what did not work, and how the command ends.
-pub(super) fn finish(context: &Context, report: &PassReport) -> Result<Exit, CommandError> {
+pub(super) fn finish(context: &Context, report: &PassReport) -> Exit {
+    let nothing_lost = "nothing is lost: the next pass asks again";
+    let hint = report.is_remote_unavailable.then_some(nothing_lost);
     for problem in &report.problems {
-        context.output.warn(problem, None);
+        context.output.warn(problem, hint);
     }
     if let Some(denied) = &report.denied {
-        return Err(
-            CommandError::new("W004", Exit::Unauthorized, denied.clone())
+        context.output.complain(
+            &CommandError::new("W004", Exit::Unauthorized, denied.clone())
                 .hint("`headwater doctor` shows which credentials are used and what they may do"),
         );
-    }
-    Ok(if report.has_failures() {
+        Exit::Unauthorized
+    } else if report.has_failures() {
         Exit::Failed
     } else if report.is_remote_unavailable || report.unknown > 0 {
         Exit::Unavailable
     } else {
         Exit::Done
-    })
+    }
 }
 
 /// The assets that a selection restricts to; nothing where everything is meant.

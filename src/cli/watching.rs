@@ -76,10 +76,8 @@ fn tell(
         let document = report::pass_document(report, &session.app.environment);
         context.output.line(&document)?;
     }
-    // A daemon goes on: what is wrong now may be mended by the next pass.
-    if let Err(error) = finish(context, report) {
-        context.output.error(&error);
-    }
+    // A daemon goes on, however this pass would end by itself: the next one may do better.
+    finish(context, report);
     Ok(())
 }
 

@@ -14,7 +14,8 @@ use crate::plan::{Action, Decision};
 pub enum Followed {
     /// Nothing is running and nothing is stale.
     Settled,
-    /// Something is stale, nothing is running, and no time will change that.
+    /// Something is stale, nothing is running, and no time will change that; or the service does
+    /// not accept our credentials.
     Stuck,
     /// Look again after this long.
     Again(Duration),
@@ -42,7 +43,8 @@ pub fn follow(
     let decisions: Vec<&Decision> = report.plan.decisions.iter().filter(mine).collect();
     let open = |action| matches!(action, Action::Run | Action::Wait | Action::Hold);
     let is_stale = decisions.iter().any(|decision| open(decision.action));
-    if report.is_remote_unavailable && quiet >= PATIENCE {
+    let is_given_up = report.is_remote_unavailable && quiet >= PATIENCE;
+    if report.denied.is_some() || is_given_up {
         return Followed::Stuck;
     }
     if report.in_flight > 0 || !report.is_quiet() || report.is_remote_unavailable {

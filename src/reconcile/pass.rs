@@ -236,23 +236,19 @@ fn explain_problems(
         .collect();
     for sent in sent {
         match sent {
-            Sent::Unanswered(message) => {
-                report.is_remote_unavailable = true;
-                report.problems.push(message);
-            }
+            Sent::Unanswered(message) => note_silence(report, message),
             Sent::RateLimited {
                 message,
                 retry_after,
             } => {
-                report.is_remote_unavailable = true;
                 report.asked_to_wait = report.asked_to_wait.max(retry_after);
-                report.problems.push(message);
+                note_silence(report, message);
             }
             Sent::Unauthenticated { message, hint } => {
                 report.denied = Some(format!("{message}; {hint}"));
             }
-            Sent::Refused { message, .. } => report.problems.push(message),
-            Sent::Started(_) | Sent::Overtaken => {}
+            // What is refused concerns its assets only, and is told with them.
+            Sent::Refused { .. } | Sent::Started(_) | Sent::Overtaken => {}
         }
     }
     if let Some(problem) = catalog_problem {
@@ -262,6 +258,13 @@ fn explain_problems(
             .push(format!("the catalog could not be asked: {problem}"));
     }
     report.problems.dedup();
+}
+
+/// One request stands for all: they fail for one reason, in other words each time.
+fn note_silence(report: &mut PassReport, message: String) {
+    if !std::mem::replace(&mut report.is_remote_unavailable, true) {
+        report.problems.push(message);
+    }
 }
 
 fn note_error(report: &mut PassReport, error: &JobsError) {

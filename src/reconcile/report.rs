@@ -95,7 +95,7 @@ impl PassReport {
             })
     }
 
-    /// Returns whether no run ended and none was started.
+    /// Returns whether no run was started and none ended: asking again and in vain is no news.
     pub fn is_quiet(&self) -> bool {
         self.settled.is_empty() && self.started().next().is_none()
     }

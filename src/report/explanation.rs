@@ -58,6 +58,9 @@ pub fn explanation(explained: &Explained<'_>) -> Value {
         "last_decisions": explained.last_decisions.iter().map(last_decision).collect::<Vec<_>>(),
     });
     if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        // `kind` is the document's own word.
+        let kind = fields.remove("kind").unwrap_or_default();
+        fields.insert("asset_kind".to_owned(), kind);
         fields.extend(more);
     }
     document("Explanation", fields)

@@ -79,7 +79,8 @@ const LOW_DISK: StateCode = StateCode {
     title: "the disk is nearly full",
     hint: "make room beside the state file; runs under way are still recorded",
 };
-const BUSY: StateCode = StateCode {
+/// Another process keeps the state file locked.
+pub const BUSY: StateCode = StateCode {
     code: "S010",
     title: "the state file is locked",
     hint: "another process held it for over five seconds: end it, or try again",

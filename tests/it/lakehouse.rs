@@ -30,6 +30,9 @@ pub(crate) const TOKEN: &str = "loopback-token";
 /// The route that starts runs.
 pub(crate) const RUN_NOW: &str = "/api/2.*/jobs/run-now";
 
+/// How long a run's task takes, in two halves around its work.
+const TASK: Duration = Duration::from_millis(30);
+
 /// The data that arrives is the same in every run of the tests.
 const SEED: u64 = 11;
 
@@ -47,9 +50,8 @@ impl Lakehouse {
     /// The sources have their first rows, and nothing is built.
     pub(crate) fn new() -> Self {
         let temporary = tempfile::tempdir().unwrap();
-        let mut lake = Self::at(temporary.path());
-        lake._temporary = Some(temporary);
-        lake
+        let folder = temporary.path().to_owned();
+        Self::at(&folder, Some(temporary))
     }
 
     /// Everything is built and fresh.
@@ -66,12 +68,11 @@ impl Lakehouse {
                 [template, temporary.path()].map(|folder| folder.display().to_string()),
             )
             .unwrap();
-        let mut lake = Self::at(temporary.path());
-        lake._temporary = Some(temporary);
-        lake
+        let folder = temporary.path().to_owned();
+        Self::at(&folder, Some(temporary))
     }
 
-    fn at(folder: &Path) -> Self {
+    fn at(folder: &Path, temporary: Option<TempDir>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -83,8 +84,12 @@ impl Lakehouse {
         arrivals.first_load(clock.now()).unwrap();
         let catalog = Arc::new(Catalog::default());
         sample::register_tables(folder, &catalog).unwrap();
+        let mut jobs = sample::jobs(folder, &catalog);
+        for task in jobs.iter_mut().flat_map(|job| &mut job.tasks) {
+            task.duration = TASK;
+        }
         let options = WorkspaceOptions {
-            jobs: sample::jobs(folder, &catalog),
+            jobs,
             catalog,
             credentials: Credentials::default().with_token(TOKEN, "tests@lakehouse.example"),
             ledger: Some(folder.join("workspace.jsonl")),
@@ -98,7 +103,7 @@ impl Lakehouse {
             arrivals,
             clock,
             runtime,
-            _temporary: None,
+            _temporary: temporary,
         }
     }
 
@@ -408,7 +413,7 @@ fn template() -> &'static Path {
             fs::remove_dir_all(&folder).unwrap();
         }
         fs::create_dir_all(&folder).unwrap();
-        let lake = Lakehouse::at(&folder);
+        let lake = Lakehouse::at(&folder, None);
         lake.settle();
         lake.assert_sound();
         drop(lake);
@@ -416,8 +421,9 @@ fn template() -> &'static Path {
     })
 }
 
-/// Copies a folder with everything below it.
-pub(crate) fn copy(from: &Path, to: &Path) {
+/// Copies a folder with everything below it, and the times of its files: those of a log are its
+/// commit times.
+fn copy(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from) {
         let entry = entry.unwrap();
         let target = to.join(entry.path().strip_prefix(from).unwrap());
@@ -425,6 +431,9 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             fs::create_dir_all(&target).unwrap();
         } else {
             fs::copy(entry.path(), &target).unwrap();
+            let written_at = entry.metadata().unwrap().modified().unwrap();
+            let copied = fs::File::options().write(true).open(&target).unwrap();
+            copied.set_modified(written_at).unwrap();
         }
     }
 }

@@ -9,9 +9,13 @@
 )]
 
 mod architecture;
+mod bad_input;
 mod cli;
+mod contract;
+mod demo;
 mod doctor;
 mod error_codes;
+mod first_contact;
 mod help;
 mod init;
 mod lakehouse;

@@ -135,6 +135,15 @@ fn a_pass_that_stands_still_keeps_others_out_and_ends_soon_when_it_is_told_to() 
     for args in ["plan", "status", "explain finance.receivable"] {
         assert_eq!(lake.run(args).exit, 0, "{args}");
     }
+    // The same while the file is locked; it already is if this one stopped in the middle of a write.
+    let state = rusqlite::Connection::open(lake.state_file()).unwrap();
+    drop(state.execute_batch("BEGIN IMMEDIATE"));
+    let ran = lake.run("reconcile");
+    assert!(
+        ran.exit == 3 && ran.stderr.contains("error[S001]"),
+        "{ran:?}"
+    );
+    drop(state);
     reconciler.signal(Signal::CONT);
     let began = Instant::now();
     reconciler.signal(Signal::TERM);
