@@ -153,7 +153,12 @@ fn absent_null_and_unknown_fields_are_all_the_same() {
 
 #[test]
 fn a_manifest_cut_inside_a_number_is_cut() {
-    for cut in ["{\"nodes\": -", "{\"nodes\": 1.", "{\"nodes\": 1e", "{\"nodes\": 1e+"] {
+    for cut in [
+        "{\"nodes\": -",
+        "{\"nodes\": 1.",
+        "{\"nodes\": 1e",
+        "{\"nodes\": 1e+",
+    ] {
         assert_eq!(refused(cut.as_bytes()).code(), "D002", "{cut}");
     }
 }
