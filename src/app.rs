@@ -33,6 +33,8 @@ use crate::store::{OpenMode, Store};
 /// The state file while it is open; commands use it as [`State`].
 pub type StateFile = Store;
 
+pub use crate::store::RunFilter;
+
 /// A project that can be worked with.
 pub struct App {
     /// The project's folder.
@@ -128,7 +130,7 @@ impl App {
             .environment
             .databricks
             .as_ref()
-            .map(|declared| link(declared, variables));
+            .map(|declared| connect(declared, variables, Settings::default()));
         let (workspace, workspace_problem) = match linked {
             None => (None, None),
             Some(Ok(link)) => (Some(link), None),
@@ -237,7 +239,16 @@ impl App {
     }
 }
 
-fn link(declared: &Connection, variables: &Variables) -> Result<Link, CommandError> {
+/// Sets up the client of a declared workspace; nobody is called yet.
+///
+/// # Errors
+///
+/// Where host or credentials are missing or cannot be used.
+pub fn connect(
+    declared: &Connection,
+    variables: &Variables,
+    settings: Settings,
+) -> Result<Link, CommandError> {
     let connection = connection(declared, variables)?;
     let sources = connection
         .sources
@@ -246,14 +257,10 @@ fn link(declared: &Connection, variables: &Variables) -> Result<Link, CommandErr
         .collect();
     // The offset to the service's clock is against the true clock, whatever `--at` says.
     let system = SystemClock::start();
-    let client = Workspace::new(
-        connection,
-        Settings::default(),
-        Arc::new(move || system.now()),
-    )
-    .map_err(|error| {
-        CommandError::from_chain(error.code(), Exit::Usage, &error).hint(error.hint())
-    })?;
+    let client =
+        Workspace::new(connection, settings, Arc::new(move || system.now())).map_err(|error| {
+            CommandError::from_chain(error.code(), Exit::Usage, &error).hint(error.hint())
+        })?;
     let clock: Arc<dyn Clock> = Arc::new(system);
     let catalog = declared
         .catalog_lookup

@@ -11,6 +11,7 @@ pub mod config;
 pub mod databricks;
 pub mod delta_log;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod execute;
 pub mod holder;

@@ -50,6 +50,31 @@ pub fn mask(text: &str, secrets: &[&Secret]) -> String {
     mask_look_alikes(&masked)
 }
 
+/// Parts of names whose values are taken for secrets.
+const SECRET_NAMES: [&str; 8] = [
+    "secret",
+    "password",
+    "passwd",
+    "token",
+    "credential",
+    "api_key",
+    "apikey",
+    "private_key",
+];
+
+/// Returns the value of a named parameter, masked where the name or the value looks like a secret.
+///
+/// Parameters are kept and shown; a secret has no place there, and is not shown all the same.
+pub fn mask_parameter(name: &str, value: &str) -> String {
+    let name = name.to_lowercase().replace(['-', '.'], "_");
+    let is_secret = SECRET_NAMES.iter().any(|part| name.contains(part));
+    if is_secret && !value.is_empty() {
+        MASK.to_owned()
+    } else {
+        mask_look_alikes(value)
+    }
+}
+
 fn mask_look_alikes(text: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "._-+=/~".contains(c);
     let mut follows_scheme = false;
@@ -93,6 +118,20 @@ mod tests {
         let text = "bad s3cr3t/with+odd=chars, dapi0123456789abcdef0123456789abcdef; \
                     token=eyJhbGciOiJIUzI1NiJ9.e30.abc of `dapi` rest";
         assert_eq!(mask(text, &[&secret]), "bad ***, ***; *** of `dapi` rest");
+    }
+
+    #[test]
+    fn parameters_are_masked_by_name_or_by_value() {
+        for (name, value, shown) in [
+            ("db-password", "hunter2", "***"),
+            ("API.Key", "k", "***"),
+            ("secret", "", ""),
+            ("note", "dapi0123456789abcdef0123456789abcdef", "***"),
+            ("models", "finance.revenue+", "finance.revenue+"),
+            ("to_version", "7", "7"),
+        ] {
+            assert_eq!(mask_parameter(name, value), shown, "{name}");
+        }
     }
 
     #[test]

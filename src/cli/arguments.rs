@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
+use super::doctor::DoctorArgs;
 use super::explain::ExplainArgs;
 use super::init::InitArgs;
 use super::ls::LsArgs;
@@ -16,6 +17,7 @@ use super::observe::ObserveArgs;
 use super::output::{Colour, Format};
 use super::plan::PlanArgs;
 use super::reconcile::ReconcileArgs;
+use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
 use super::status::StatusArgs;
 use crate::telemetry::LogFormat;
@@ -175,6 +177,18 @@ pub enum Command {
     /// hold now, what it waits for, what was decided before, and which version of every root it
     /// shows.
     Explain(ExplainArgs),
+    /// List, show, cancel or retry runs
+    ///
+    /// What was started, for which assets and versions, how it ended, and the two ways to
+    /// interfere: cancel a run, and let an asset be tried again that failed.
+    Runs(RunsArgs),
+    /// Check project, state, credentials, jobs and tables
+    ///
+    /// Checks everything that a pass rests on, and says of each what was found and what to do: the
+    /// project, its state file, the credentials and where they come from, the workspace and its
+    /// clock, the job of every task, the catalog and the tables. Changes nothing, starts nothing,
+    /// and goes on after a problem.
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of declarations, for editors
     ///
     /// Prints the JSON Schema (draft-07) of asset files or of headwater.yml. `headwater init`

@@ -11,6 +11,7 @@ pub mod arguments;
 mod completions;
 mod demo;
 pub mod diagnostics;
+mod doctor;
 mod explain;
 pub mod human;
 mod init;
@@ -21,6 +22,7 @@ pub mod output;
 mod plan;
 mod progress;
 mod reconcile;
+mod runs;
 mod schema;
 pub mod select;
 mod status;
@@ -125,6 +127,8 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Reconcile(args) => block_on(reconcile::run(context, args)),
         Command::Status(args) => status::run(context, args),
         Command::Explain(args) => explain::run(context, args),
+        Command::Runs(args) => runs::run(context, args),
+        Command::Doctor(args) => block_on(doctor::run(context, *args)),
         Command::Schema(args) => schema::run(context, *args),
         Command::Completions(args) => completions::run(context, *args),
     }

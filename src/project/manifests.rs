@@ -6,12 +6,49 @@ use std::path::Path;
 use std::sync::Arc;
 
 use assets::Diagnostic;
-use assets::dbt::{Manifest, read_manifest};
+use assets::dbt::{Manifest, NodeType, read_manifest};
 use assets::declaration::{Context, DbtProject, DeclaredAsset, Project, parse_headwater_block};
 use assets::resolve::DbtInput;
 
 use super::Gathered;
 use super::template::render_path;
+
+/// What a manifest says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestFile {
+    /// Its path, as the project file names it.
+    pub path: String,
+    /// The integer of `dbt_schema_version`, if it names one.
+    pub schema_version: Option<u32>,
+    /// The dbt that wrote it.
+    pub dbt_version: Option<String>,
+    /// When it was written, as it says itself: RFC 3339, UTC.
+    pub generated_at: Option<String>,
+    /// How many models it has.
+    pub models: usize,
+    /// How many of them have compiled code.
+    pub compiled_models: usize,
+}
+
+impl ManifestFile {
+    fn of(path: &str, manifest: &Manifest) -> Self {
+        let models = manifest
+            .nodes
+            .iter()
+            .filter(|node| node.node_type == NodeType::Model);
+        let compiled = models
+            .clone()
+            .filter(|node| node.dbt.compiled_code.is_some());
+        Self {
+            path: path.to_owned(),
+            schema_version: manifest.schema_version,
+            dbt_version: manifest.dbt_version.as_deref().map(str::to_owned),
+            generated_at: manifest.generated_at.as_deref().map(str::to_owned),
+            models: models.clone().count(),
+            compiled_models: compiled.count(),
+        }
+    }
+}
 
 /// Reads the manifest of every dbt project, in file order. One that cannot be read is reported
 /// and left out.
@@ -70,6 +107,7 @@ fn manifest_of(
         Ok(manifest) => {
             let warnings = manifest.warnings.iter().cloned();
             gathered.diagnostics.extend(warnings);
+            gathered.manifests.push(ManifestFile::of(name, &manifest));
             Some(manifest)
         }
         Err(error) => {

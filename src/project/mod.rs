@@ -32,6 +32,7 @@ use lineage::AssetGraph;
 
 pub use error::ProjectError;
 pub use find::PROJECT_FILE;
+pub use manifests::ManifestFile;
 pub use sources::Sources;
 
 /// The error codes of loading with their titles; `docs/errors.md` explains each.
@@ -62,6 +63,8 @@ pub struct Loaded {
     pub graph: Option<AssetGraph>,
     /// The tasks of the project and those that stand inside declarations.
     pub tasks: Tasks,
+    /// The dbt manifests that could be read, in file order.
+    pub manifests: Vec<ManifestFile>,
     /// Where the state file of the environment lies.
     pub state_path: PathBuf,
     /// Everything that is wrong, in no particular order.
@@ -76,6 +79,7 @@ pub struct Loaded {
 #[derive(Default)]
 struct Gathered {
     diagnostics: Vec<Diagnostic>,
+    manifests: Vec<ManifestFile>,
     sources: Sources,
     watched: BTreeSet<PathBuf>,
 }
@@ -152,6 +156,7 @@ fn load_environment(
         graph,
         tasks,
         diagnostics: gathered.diagnostics,
+        manifests: gathered.manifests,
         sources: gathered.sources,
         watched: gathered.watched.into_iter().collect(),
     }

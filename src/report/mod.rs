@@ -19,7 +19,7 @@ pub use explanation::{Explained, explanation};
 pub use observations::observations;
 pub use pass::pass_document;
 pub use plan::plan_document;
-pub use runs::{run_document, run_list};
+pub use runs::{cancel_document, retry_document, run_document, run_list, shown_parameters};
 pub use status::{Situation, health_document, status_document};
 
 /// The version of every document.

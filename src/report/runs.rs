@@ -1,9 +1,14 @@
 //! The documents of `headwater runs`.
 
+use std::collections::BTreeMap;
+
+use assets::AssetKey;
 use serde_json::{Value, json};
 
-use super::{document, optional_instant};
+use super::{document, instant, optional_instant};
 use crate::ports::RunRecord;
+use crate::secret::mask_parameter;
+use crate::state::Intent;
 
 /// Lists attempts, newest first.
 pub fn run_list(runs: &[RunRecord]) -> Value {
@@ -13,7 +18,16 @@ pub fn run_list(runs: &[RunRecord]) -> Value {
     )
 }
 
-/// Says everything about the attempts of one intent.
+/// Returns the parameters of an intent, with everything masked that looks like a secret.
+pub fn shown_parameters(intent: &Intent) -> BTreeMap<&str, String> {
+    let shown = intent
+        .parameters
+        .iter()
+        .map(|(name, value)| (name.as_str(), mask_parameter(name, value)));
+    shown.collect()
+}
+
+/// Says everything about the attempts of one intent, the first one first.
 pub fn run_document(runs: &[RunRecord]) -> Value {
     let intent = runs.first().map(|run| &run.intent);
     let fields = json!({
@@ -22,15 +36,41 @@ pub fn run_document(runs: &[RunRecord]) -> Value {
         "assets": intent.map(|intent| &intent.assets),
         "reason": intent.map(|intent| &intent.reason),
         "inputs": intent.map(|intent| &intent.inputs),
-        "parameters": intent.map(|intent| &intent.parameters),
+        "job": intent.map(|intent| intent.job.to_string()),
+        "task_key": intent.and_then(|intent| intent.task_key.as_ref()),
+        "state": intent.map(|intent| intent.state.as_str()),
+        "created_at": intent.map(|intent| instant(intent.created_at)),
+        "parameters": intent.map(shown_parameters),
         "degraded_by": intent.map(|intent| &intent.degraded_by),
         "attempts": runs.iter().map(run).collect::<Vec<_>>(),
     });
     document("Run", fields)
 }
 
+/// Says what came of asking for a run to be cancelled: `requested`, `cancelled` or `ended`.
+pub fn cancel_document(intent: &Intent, outcome: &str, message: &str) -> Value {
+    let fields = json!({
+        "id": intent.id,
+        "attempt": intent.attempt,
+        "assets": intent.assets,
+        "run_id": intent.run_id,
+        "url": intent.url,
+        "outcome": outcome,
+        "message": message,
+    });
+    document("RunCancel", fields)
+}
+
+/// Says whether an asset was let out of quarantine.
+pub fn retry_document(asset: &AssetKey, is_lifted: bool, message: &str) -> Value {
+    let fields = json!({ "asset": asset, "is_lifted": is_lifted, "message": message });
+    document("RunRetry", fields)
+}
+
 fn run(run: &RunRecord) -> Value {
     let intent = &run.intent;
+    // Only the current attempt has these.
+    let current = (run.attempt == intent.attempt).then_some(intent);
     let seconds = run
         .triggered_at
         .zip(run.finished_at)
@@ -47,6 +87,8 @@ fn run(run: &RunRecord) -> Value {
         "triggered_at": optional_instant(run.triggered_at),
         "finished_at": optional_instant(run.finished_at),
         "duration_seconds": seconds.and_then(|seconds| seconds.get("seconds").cloned()),
+        "not_before": optional_instant(current.and_then(|intent| intent.not_before)),
+        "cancel_requested_at": optional_instant(current.and_then(|i| i.cancel_requested_at)),
         "reason": intent.reason,
         "url": run.url,
         "failure": run.failure.as_ref().map(|(code, message)| {

@@ -15,7 +15,7 @@ use super::{audit, lease};
 use crate::state::{IntentId, IntentState, Lease, RunId};
 
 /// Returns the state of an intent if this attempt is still its current one.
-fn current(
+pub(super) fn current(
     write: &Write<'_>,
     intent: &IntentId,
     attempt: u32,

@@ -47,14 +47,24 @@ use self::audit::AuditEntry;
 use self::fault::Fault;
 use self::query::Write;
 use crate::ports::{DecisionRecord, PassRecord, RunRecord, StateError};
-use crate::state::{Intent, IntentId, RunId};
+use crate::state::{Intent, IntentId, IntentState, RunId};
 
 pub use self::lease::LeaseInfo;
 pub use self::open::OpenMode;
 pub use self::runs::RunFilter;
 
 /// Below this much free space nothing new is triggered: results must still find room.
-const LEAST_FREE_MIB: u64 = 50;
+pub const LEAST_FREE_MIB: u64 = 50;
+
+/// Returns the schema version of every state file that is open here.
+pub fn schema_version() -> i64 {
+    migrate::newest()
+}
+
+/// Returns the version of the SQLite in use.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
 
 /// A state file that is open, or a private copy of one in memory.
 #[derive(Debug)]
@@ -122,6 +132,30 @@ impl Store {
         self.read(|connection| runs::by_run_id(connection, run))
     }
 
+    /// Returns the attempts of an intent, the first one first; none where there is no such intent.
+    pub fn attempts(&self, id: &IntentId) -> Result<Vec<RunRecord>, StateError> {
+        self.read(|connection| runs::of_intent(connection, id))
+    }
+
+    /// Names who acts from now on, for the audit trail: a person, where no lease is taken.
+    pub fn act_as(&self, actor: &str) {
+        actor.clone_into(&mut self.lock().actor);
+    }
+
+    /// Settles an attempt as cancelled if it still stands at `state`; returns whether it did.
+    ///
+    /// For attempts without a run that anybody knows of. Needs no lease: who holds it finds the
+    /// attempt settled before sending it.
+    pub fn cancel_attempt(
+        &self,
+        (intent, attempt): (&IntentId, u32),
+        state: IntentState,
+        message: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| settle::cancel(write, (intent, attempt), state, message, now))
+    }
+
     /// Returns an intent, settled or not.
     pub fn intent(&self, id: &IntentId) -> Result<Option<Intent>, StateError> {
         self.read(|connection| intent::one(connection, id))
@@ -166,6 +200,11 @@ impl Store {
     /// Returns the newest rows of the audit trail, newest first.
     pub fn audit_tail(&self, limit: usize) -> Result<Vec<AuditEntry>, StateError> {
         self.read(|connection| audit::tail(connection, limit))
+    }
+
+    /// Returns the free space beside the state file in MiB; absent where the system does not tell.
+    pub fn free_mib(&self) -> Option<u64> {
+        place::free_mib(&self.path)
     }
 
     /// Reads within one consistent view.

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::intent;
 use super::query::list;
 use crate::ports::RunRecord;
-use crate::state::{IntentState, RunId};
+use crate::state::{IntentId, IntentState, RunId};
 
 /// Which attempts are asked for. An empty list asks for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,12 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
 pub(super) fn by_run_id(connection: &Connection, run: RunId) -> Result<Option<RunRecord>, Fault> {
     let sql = select("r.run_id = ?1 ORDER BY r.created_at DESC LIMIT 1");
     Ok(records(connection, &sql, params![run.0])?.pop())
+}
+
+/// Returns the attempts of an intent, the first one first.
+pub(super) fn of_intent(connection: &Connection, id: &IntentId) -> Result<Vec<RunRecord>, Fault> {
+    let sql = select("r.intent = ?1 ORDER BY r.attempt");
+    records(connection, &sql, params![id.0])
 }
 
 fn select(condition: &str) -> String {

@@ -56,6 +56,27 @@ pub(super) fn settle(
     Ok(true)
 }
 
+/// Settles an attempt as cancelled if it still stands at `state`: whoever moved it on meanwhile may
+/// have sent it.
+pub(super) fn cancel(
+    write: &Write<'_>,
+    (id, attempt): (&IntentId, u32),
+    state: IntentState,
+    message: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    if attempt::current(write, id, attempt)? != Some(state) {
+        return Ok(false);
+    }
+    let settlement = Settlement {
+        outcome: Outcome::Cancelled {
+            message: message.to_owned(),
+        },
+        finished_at: now,
+    };
+    settle(write, id, attempt, &settlement, now)
+}
+
 /// An attempt that ended, in the transaction that records it.
 struct Ended<'a> {
     write: &'a Write<'a>,

@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The rim.
     (
         "report",
-        &["plan", "ports", "reconcile", "execute", "state"],
+        &["plan", "ports", "reconcile", "execute", "secret", "state"],
     ),
     ("watch", &[]),
     ("holder", &[]),
@@ -65,12 +65,30 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "doctor",
+        &[
+            "app",
+            "clock",
+            "config",
+            "databricks",
+            "error",
+            "execute",
+            "holder",
+            "observe",
+            "ports",
+            "project",
+            "state",
+            "store",
+        ],
+    ),
+    (
         "cli",
         &[
             "app",
             "clock",
             "config",
             "demo",
+            "doctor",
             "error",
             "execute",
             "observe",

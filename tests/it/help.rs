@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "init",
     "validate",
@@ -14,16 +14,24 @@ const COMMANDS: [&str; 11] = [
     "reconcile",
     "status",
     "explain",
+    "runs",
+    "doctor",
     "schema",
     "completions",
 ];
 
+/// Commands of commands.
+const SUBCOMMANDS: [&str; 4] = ["runs list", "runs show", "runs cancel", "runs retry"];
+
 #[test]
 fn help_of_every_command() {
-    for command in COMMANDS {
+    for command in COMMANDS.into_iter().chain(SUBCOMMANDS) {
         let ran = run(Path::new("."), &format!("{command} --help"));
         assert_eq!(ran.exit, 0, "{command}");
-        insta::assert_snapshot!(format!("help_{command}"), without_globals(&ran.stdout));
+        insta::assert_snapshot!(
+            format!("help_{}", command.replace(' ', "_")),
+            without_globals(&ran.stdout)
+        );
         assert!(
             ran.stdout.contains("Examples:"),
             "`{command}` shows no example"

@@ -4,11 +4,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a failed step is a failed test"
 )]
 
 mod architecture;
 mod cli;
+mod doctor;
 mod error_codes;
 mod help;
 mod init;
@@ -16,3 +18,4 @@ mod lakehouse;
 mod observation;
 mod program;
 mod recovery;
+mod runs;

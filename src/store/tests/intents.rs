@@ -308,6 +308,29 @@ fn failure_and_cancellation_quarantine_until_lifted_or_rebuilt() {
 }
 
 #[test]
+fn an_attempt_is_cancelled_only_where_it_was_seen() {
+    let place = Place::new();
+    let store = place.open();
+    started(&store, "i1", 5);
+    store.act_as("user ann");
+    let pending = IntentState::Pending;
+    let running = state_of(&store, "i1");
+    for (attempt, state) in [(1, pending), (2, running)] {
+        let cancelled = store.cancel_attempt((&id("i1"), attempt), state, "enough", at(101));
+        assert!(!cancelled.unwrap(), "{attempt} {state:?}");
+        assert_eq!(state_of(&store, "i1"), running);
+    }
+    let cancelled = store.cancel_attempt((&id("i1"), 1), running, "enough", at(102));
+    assert!(cancelled.unwrap());
+    assert_eq!(state_of(&store, "i1"), IntentState::Cancelled);
+    assert_eq!(store.audit_tail(1).unwrap()[0].actor, "user ann");
+    let attempts = store.attempts(&id("i1")).unwrap();
+    let failure = attempts[0].failure.clone().unwrap();
+    assert_eq!((attempts.len(), failure.1.as_str()), (1, "enough"));
+    assert_eq!(store.attempts(&id("i2")).unwrap(), []);
+}
+
+#[test]
 fn settling_tells_the_world_once() {
     let place = Place::new();
     let store = place.open();
