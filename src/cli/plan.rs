@@ -165,6 +165,13 @@ fn summary(app: &App, report: &PassReport) -> String {
         .iter()
         .all(|decision| decision.action == Action::None)
     {
+        if report.unknown > 0 {
+            return format!(
+                "Nothing to start, but {} could not be observed: nobody can say whether what reads \
+                 them is fresh.\n",
+                human::counted(report.unknown, "table")
+            );
+        }
         return format!(
             "Nothing to do: {} of {} are as fresh as their sources.\n",
             human::counted(app.graph.len(), "asset"),
@@ -201,8 +208,8 @@ fn adopted(app: &App, memory: &Memory) -> String {
     match count {
         0 => String::new(),
         count => format!(
-            "Of {} it is assumed from the time of their last write what they incorporate \
-             (`headwater explain ASSET` shows it).\n",
+            "What {} incorporate is assumed from the time of the last write (`headwater explain \
+             ASSET` shows it).\n",
             human::counted(count, "asset")
         ),
     }

@@ -32,14 +32,16 @@ pub(super) enum Found {
 
 /// Returns what the file is; refuses other programs' databases and newer schemas.
 pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, StateError> {
-    let read = |sql: &str| {
-        connection
-            .query_row(sql, (), |row| row.get::<_, i64>(0))
-            .map_err(|error| database(error, path, "read"))
-    };
-    let application = read("PRAGMA application_id")?;
-    let version = read("PRAGMA user_version")?;
-    if application == 0 && version == 0 && read("SELECT count(*) FROM sqlite_schema")? == 0 {
+    // One statement is one look: another process may be making the schema at this moment.
+    let (application, version, tables): (i64, i64, i64) = connection
+        .query_row(
+            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+             FROM pragma_application_id, pragma_user_version",
+            (),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .map_err(|error| database(error, path, "read"))?;
+    if application == 0 && version == 0 && tables == 0 {
         return Ok(Found::Empty);
     }
     if application != APPLICATION_ID || version < 1 {

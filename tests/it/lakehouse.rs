@@ -405,10 +405,20 @@ pub(crate) fn until(what: &str, seconds: u64, mut is_true: impl FnMut() -> bool)
 }
 
 /// The folder of a lakehouse that is built, made once.
+///
+/// A runner with a process for each test gets here once in each: the first one builds, the others
+/// of the same run wait for it and take what it made.
 fn template() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lakehouse");
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let lock = fs::File::create(place.join("lakehouse.lock")).unwrap();
+        lock.lock().unwrap();
+        let folder = place.join("lakehouse");
+        let (stamp, run) = (place.join("lakehouse.run"), run_of_tests());
+        if fs::read_to_string(&stamp).is_ok_and(|built_by| built_by == run) {
+            return folder;
+        }
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
         }
@@ -417,8 +427,15 @@ fn template() -> &'static Path {
         lake.settle();
         lake.assert_sound();
         drop(lake);
+        fs::write(&stamp, run).unwrap();
         folder
     })
+}
+
+/// Names this run of the tests: as cargo-nextest does, else by this process.
+fn run_of_tests() -> String {
+    let named = std::env::vars().find(|(name, _)| name == "NEXTEST_RUN_ID");
+    named.map_or_else(|| std::process::id().to_string(), |(_, run)| run)
 }
 
 /// Copies a folder with everything below it, and the times of its files: those of a log are its
