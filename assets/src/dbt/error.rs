@@ -125,7 +125,11 @@ pub(super) fn from_json(
 ) -> ManifestError {
     let body = text.get(skipped..).unwrap_or_default();
     let place = place_of(file, body, skipped, &source);
+    // A number that is cut off is told like one that is wrong.
+    let ends_in_number = place.span.start + 1 >= text.trim_ascii_end().len()
+        && source.to_string().starts_with("invalid number");
     match source.classify() {
+        _ if ends_in_number => ManifestError::Truncated { place, source },
         serde_json::error::Category::Eof => ManifestError::Truncated { place, source },
         // The parser tells its depth limit only by this text.
         _ if source.to_string().starts_with("recursion limit exceeded") => {

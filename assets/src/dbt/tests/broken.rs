@@ -151,6 +151,18 @@ fn absent_null_and_unknown_fields_are_all_the_same() {
     assert_eq!(&*read(&bare).nodes[0].key, "shop.orders");
 }
 
+#[test]
+fn a_manifest_cut_inside_a_number_is_cut() {
+    for cut in [
+        "{\"nodes\": -",
+        "{\"nodes\": 1.",
+        "{\"nodes\": 1e",
+        "{\"nodes\": 1e+",
+    ] {
+        assert_eq!(refused(cut.as_bytes()).code(), "D002", "{cut}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
