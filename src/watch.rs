@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -32,13 +32,14 @@ pub enum Woken {
 /// Watches files until it is dropped.
 pub struct Watcher {
     inner: RecommendedWatcher,
-    tables: BTreeSet<PathBuf>,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
-    project_files: std::sync::Mutex<BTreeSet<PathBuf>>,
+    /// The logs that are watched.
+    logs: Mutex<BTreeSet<PathBuf>>,
+    project_files: Mutex<BTreeSet<PathBuf>>,
     project_changed: AtomicBool,
     wake: Notify,
 }
@@ -52,11 +53,7 @@ impl Watcher {
             notified.take(event);
         })
         .map_err(WatchError::Unavailable)?;
-        Ok(Self {
-            inner,
-            tables: BTreeSet::new(),
-            shared,
-        })
+        Ok(Self { inner, shared })
     }
 
     /// Watches the logs of these tables, beside those that are watched already. A table that does
@@ -64,14 +61,14 @@ impl Watcher {
     pub fn watch_tables(&mut self, tables: impl IntoIterator<Item = PathBuf>) {
         for table in tables {
             let log = table.join("_delta_log");
-            if self.tables.contains(&log) || !log.is_dir() {
+            if locked(&self.shared.logs).contains(&log) || !log.is_dir() {
                 continue;
             }
-            match self.inner.watch(&log, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    self.tables.insert(log);
-                }
-                Err(error) => tracing::debug!(path = %log.display(), error = %error, "not watched"),
+            // Entered first: from here on the end of the folder is noticed.
+            locked(&self.shared.logs).insert(log.clone());
+            if let Err(error) = self.inner.watch(&log, RecursiveMode::NonRecursive) {
+                locked(&self.shared.logs).remove(&log);
+                tracing::debug!(path = %log.display(), error = %error, "not watched");
             }
         }
     }
@@ -85,12 +82,7 @@ impl Watcher {
                 tracing::debug!(path = %folder.display(), error = %error, "not watched");
             }
         }
-        let mut known = self
-            .shared
-            .project_files
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *known = files;
+        *locked(&self.shared.project_files) = files;
     }
 
     /// Returns once something changed since the last call.
@@ -106,7 +98,7 @@ impl Watcher {
 
 impl Shared {
     fn take(&self, event: notify::Result<notify::Event>) {
-        let Ok(event) = event else {
+        let Ok(mut event) = event else {
             // Events were lost: look everywhere.
             self.project_changed.store(true, Ordering::Release);
             self.wake.notify_one();
@@ -121,10 +113,13 @@ impl Shared {
         if !is_change {
             return;
         }
-        let files = self
-            .project_files
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let has_ended = matches!(event.kind, EventKind::Remove(_));
+        if has_ended {
+            // A folder that is gone is watched no more; one that takes its place is another one.
+            let mut logs = locked(&self.logs);
+            event.paths.retain(|path| !logs.remove(path));
+        }
+        let files = locked(&self.project_files);
         let is_project = event.paths.iter().any(|path| {
             files.contains(path)
                 || files
@@ -135,10 +130,14 @@ impl Shared {
         if is_project {
             self.project_changed.store(true, Ordering::Release);
         }
-        if is_project || is_log {
+        if is_project || is_log || has_ended {
             self.wake.notify_one();
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A commit file in a log; temporary files and checkpoints say nothing new.
@@ -151,4 +150,35 @@ fn is_commit(path: &Path) -> bool {
         .and_then(Path::file_name)
         .is_some_and(|name| name == "_delta_log");
     is_json && in_log
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn is_woken(watcher: &Watcher) -> bool {
+        tokio::time::timeout(Duration::from_secs(10), watcher.woken())
+            .await
+            .is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_log_that_was_made_anew_wakes_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("orders");
+        let log = table.join("_delta_log");
+        let mut watcher = Watcher::start().unwrap();
+        for version in 0..2 {
+            std::fs::create_dir_all(&log).unwrap();
+            watcher.watch_tables([table.clone()]);
+            std::fs::write(log.join(format!("{version:020}.json")), "{}").unwrap();
+            assert!(is_woken(&watcher).await, "version {version}");
+            std::fs::remove_dir_all(&table).unwrap();
+            while locked(&watcher.shared.logs).contains(&log) {
+                assert!(is_woken(&watcher).await, "the end of the log wakes");
+            }
+        }
+    }
 }

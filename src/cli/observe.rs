@@ -70,7 +70,7 @@ fn table(app: &App, memory: &Memory, shown: &[AssetIndex]) -> String {
             .and_then(|commits| commits.last());
         let (word, tone, reason) = match observation.map(|observation| &observation.state) {
             Some(ObservedState::Ok) => ("ok", Tone::Good, ""),
-            Some(ObservedState::Absent) => ("absent", Tone::Notice, "no table there yet"),
+            Some(ObservedState::Absent) => ("gone", Tone::Notice, "no table there yet"),
             Some(ObservedState::Gone) => ("gone", Tone::Bad, "the table was there and is gone"),
             Some(ObservedState::Unknown { reason, .. }) => ("unknown", Tone::Bad, reason.as_str()),
             None => ("unknown", Tone::Bad, "nobody has looked yet"),

@@ -54,7 +54,11 @@ fn schema_hash(head: &KnownHead) -> Option<&str> {
 fn state(observation: &Observation) -> (&'static str, Option<&str>, Option<&str>) {
     match &observation.state {
         ObservedState::Ok => ("ok", None, None),
-        ObservedState::Absent => ("absent", None, Some("there is no table at its place yet")),
+        ObservedState::Absent => (
+            "gone",
+            Some("never_there"),
+            Some("there is no table at its place yet"),
+        ),
         ObservedState::Gone => ("gone", None, Some("the table was there and is gone")),
         ObservedState::Unknown { code, reason } => ("unknown", Some(code), Some(reason)),
     }
