@@ -63,6 +63,21 @@ struct Envelope<'a, D> {
     body: &'a D,
 }
 
+/// A document whose `apiVersion` and `kind` come before its other fields, for the eye.
+struct EnvelopeFirst<'a>(&'a serde_json::Value);
+
+impl Serialize for EnvelopeFirst<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(fields) = self.0.as_object() else {
+            return self.0.serialize(serializer);
+        };
+        let is_envelope = |name: &str| matches!(name, "apiVersion" | "kind");
+        let first = fields.iter().filter(|(name, _)| is_envelope(name));
+        let rest = fields.iter().filter(|(name, _)| !is_envelope(name));
+        serializer.collect_map(first.chain(rest))
+    }
+}
+
 /// Where results and talk go, and how they look.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
@@ -161,8 +176,8 @@ impl Output {
         let items = list.and_then(|list| document.get(list)?.as_array());
         match (self.format, items) {
             (Format::Table, _) => self.text(&text()),
-            (Format::Json | Format::Yaml, _) => self.whole(document),
-            (Format::Ndjson, None) => self.line(document),
+            (Format::Json | Format::Yaml, _) => self.whole(&EnvelopeFirst(document)),
+            (Format::Ndjson, None) => self.text(&json_line(&EnvelopeFirst(document))?),
             (Format::Ndjson, Some(items)) => items.iter().try_for_each(|item| self.line(item)),
         }
     }
