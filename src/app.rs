@@ -3,7 +3,7 @@
 //! Only this file names both the adapters and the loop.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assets::declaration::Connection;
@@ -29,12 +29,12 @@ use crate::reconcile::{LEASE_LIFETIME, Scope, World};
 use crate::secret::Secret;
 use crate::state::Lease;
 use crate::store::codes::{BUSY, code_of};
-use crate::store::{OpenMode, Store};
+use crate::store::{OpenMode, Restore, Restored, Store, back_up, restore};
 
 /// The state file while it is open; commands use it as [`State`].
 pub type StateFile = Store;
 
-pub use crate::store::RunFilter;
+pub use crate::store::{Restored as RestoredState, RunFilter};
 
 /// A project that can be worked with.
 pub struct App {
@@ -238,6 +238,29 @@ impl App {
             taken => taken.map_err(|error| held_if_locked(store, &name, now, error)),
         }
     }
+}
+
+/// Copies a state file that may be in use to a name that is free; returns how many rows the audit
+/// trail of the copy has.
+pub fn back_up_state(state: &Path, target: &Path) -> Result<u64, StateError> {
+    back_up(state, target)
+}
+
+/// Puts a backup in the place of a state file that nobody works with.
+pub fn restore_state(
+    backup: &Path,
+    state: &Path,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<Restored, StateError> {
+    let own = Holder::this_process();
+    restore(&Restore {
+        backup,
+        path: state,
+        actor,
+        now,
+        is_dead: &|holder| Holder::parse(holder).is_some_and(|other| own.sees_dead(&other)),
+    })
 }
 
 /// A holder that stands still in the middle of a write keeps the file locked: the lease, which can

@@ -278,6 +278,14 @@ pub trait State: Send + Sync {
         url: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError>;
+    /// Records the run of a later attempt that this state knew nothing of, as it was restored from
+    /// a backup: `uncertain` → `running`, at that attempt.
+    fn record_later_run(
+        &self,
+        current: (&IntentId, u32),
+        later: &LaterRun,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
     /// `sending` → `uncertain`.
     fn record_uncertain(
         &self,
@@ -319,6 +327,21 @@ pub trait State: Send + Sync {
     ) -> Result<(), StateError>;
     /// Ends a pass.
     fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError>;
+}
+
+/// A run that was found for a later attempt than the one that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaterRun {
+    /// Which attempt it belongs to.
+    pub attempt: u32,
+    /// The token of that attempt.
+    pub token: String,
+    /// The run.
+    pub run: RunId,
+    /// The run's page.
+    pub url: Option<String>,
+    /// When it started, UTC, by the service's clock.
+    pub started_at: DateTime<Utc>,
 }
 
 /// What one look at a table changed.

@@ -19,6 +19,7 @@ use super::plan::PlanArgs;
 use super::reconcile::ReconcileArgs;
 use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
+use super::state::StateArgs;
 use super::status::StatusArgs;
 use crate::telemetry::LogFormat;
 
@@ -189,6 +190,11 @@ pub enum Command {
     /// clock, the job of every task, the catalog and the tables. Changes nothing, starts nothing,
     /// and goes on after a problem.
     Doctor(DoctorArgs),
+    /// Check, back up or restore the state file
+    ///
+    /// What is remembered between passes lies in one file. These commands look through it, copy it
+    /// while it is in use, and put a copy back so that nothing is started twice.
+    State(StateArgs),
     /// Print the JSON Schema of declarations, for editors
     ///
     /// Prints the JSON Schema (draft-07) of asset files or of headwater.yml. `headwater init`

@@ -48,7 +48,7 @@ pub(super) async fn run(context: &Context, _args: DoctorArgs) -> Result<Exit, Co
 }
 
 /// One line for each check, with what to do below it.
-fn text(checks: &[Check]) -> String {
+pub(super) fn text(checks: &[Check]) -> String {
     let mut table = Table::new(&["STATUS", "CHECK", "FOUND"]);
     for check in checks {
         let name = match &check.subject {

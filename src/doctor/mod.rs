@@ -7,6 +7,7 @@
 mod check;
 mod files;
 mod jobs;
+mod state_check;
 mod state_file;
 mod tables;
 mod workspace;
@@ -20,6 +21,7 @@ use crate::error::CommandError;
 use crate::project::{Loaded, load};
 
 pub use check::{Check, Status, exit};
+pub use state_check::check_state;
 
 /// Questions to the workspace at once: far below what it allows, so that reconcilers go on.
 const CONCURRENCY: usize = 8;

@@ -57,11 +57,11 @@ pub(super) fn check(path: &Path, now: DateTime<Utc>) -> StateFound {
     }
 }
 
-fn or_error(name: &'static str, check: Result<Check, StateError>) -> Check {
+pub(super) fn or_error(name: &'static str, check: Result<Check, StateError>) -> Check {
     check.unwrap_or_else(|error| Check::of_error(name, &CommandError::from(error)))
 }
 
-fn lease(info: Option<LeaseInfo>, now: DateTime<Utc>) -> Check {
+pub(super) fn lease(info: Option<LeaseInfo>, now: DateTime<Utc>) -> Check {
     let name = "state_lease";
     let held = info.and_then(|info| Some((info.holder.clone()?, info)));
     let Some((holder, info)) = held else {
@@ -101,7 +101,7 @@ fn last_pass(store: &Store, now: DateTime<Utc>) -> Result<Check, StateError> {
     })
 }
 
-fn disk(free_mib: Option<u64>) -> Check {
+pub(super) fn disk(free_mib: Option<u64>) -> Check {
     let name = "state_disk";
     let Some(free) = free_mib else {
         return Check::skipped(name, "the system does not tell how much room is left");
@@ -117,7 +117,7 @@ fn disk(free_mib: Option<u64>) -> Check {
     }
 }
 
-fn audit_trail(store: &Store) -> Check {
+pub(super) fn audit_trail(store: &Store) -> Check {
     let name = "state_audit";
     match audit::verify(store) {
         Ok(rows) => Check::ok(name, format!("the chain of {rows} rows holds together")),

@@ -10,9 +10,9 @@ use assets::task::JobReference;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::judge::RunVerdict;
-use super::token::{CORRELATION, correlation};
+use super::token::{CORRELATION, attempt_of, correlation, token};
 use super::{Hands, Windows};
-use crate::ports::{JobsError, Run, RunState, StateError};
+use crate::ports::{JobsError, LaterRun, Run, RunState, StateError};
 use crate::state::{Intent, IntentState, RunId};
 
 /// How many runs are asked for one by one; beyond that, one sweep over all active runs of the
@@ -49,9 +49,12 @@ pub struct Ended {
 }
 
 /// Brings every open intent up to date.
+///
+/// Tokens are derived from the names of project and environment, among others.
 pub async fn adopt<'a>(
     hands: Hands<'_>,
     windows: Windows,
+    names: (&str, &str),
     open: impl IntoIterator<Item = &'a Intent>,
 ) -> Result<Adopted, StateError> {
     let mut adopted = Adopted::default();
@@ -65,7 +68,7 @@ pub async fn adopt<'a>(
                 }
             }
             IntentState::Sending | IntentState::Uncertain => {
-                resolve_unrecorded(hands, windows, intent, &mut adopted).await?;
+                resolve_unrecorded((hands, windows), names, intent, &mut adopted).await?;
             }
             IntentState::Succeeded
             | IntentState::Failed
@@ -88,8 +91,8 @@ fn has_waited(intent: &Intent, now: DateTime<Utc>) -> bool {
 
 /// An attempt that was stamped and whose run is not known.
 async fn resolve_unrecorded(
-    hands: Hands<'_>,
-    windows: Windows,
+    (hands, windows): (Hands<'_>, Windows),
+    names: (&str, &str),
     intent: &Intent,
     adopted: &mut Adopted,
 ) -> Result<(), StateError> {
@@ -112,17 +115,34 @@ async fn resolve_unrecorded(
             .state
             .record_uncertain(&intent.id, intent.attempt, reason, now)?;
     }
+    if let Some(run) = restored_run(hands, intent).await {
+        hands
+            .state
+            .record_run(&intent.id, intent.attempt, run.id, run.url.as_deref(), now)?;
+        adopted.running += 1;
+        return Ok(());
+    }
     if service_now - last < windows.longest_request {
         let wait = "a request may still be under way; looked up once it cannot be".to_owned();
         adopted.uncertain.push((intent.clone(), wait));
         return Ok(());
     }
-    look_up(hands, intent, first, adopted).await
+    look_up(hands, names, intent, first, adopted).await
 }
 
-/// Looks for the run of an attempt by its correlation.
+/// Returns the run that a restored state remembers of a doubtful attempt, if no later attempt can
+/// have been made: none is while a run is active or once it succeeded.
+async fn restored_run(hands: Hands<'_>, intent: &Intent) -> Option<Run> {
+    let run = hands.jobs.run(intent.run_id?).await.ok()?;
+    let is_last = matches!(run.state, RunState::Active | RunState::Succeeded);
+    (is_last && foreign(intent, &run).is_none()).then_some(run)
+}
+
+/// Looks for the run of an attempt by its correlation, and for those of later attempts: a state
+/// that was restored from a backup knows nothing of them.
 async fn look_up(
     hands: Hands<'_>,
+    names: (&str, &str),
     intent: &Intent,
     first_sent: DateTime<Utc>,
     adopted: &mut Adopted,
@@ -136,7 +156,19 @@ async fn look_up(
     };
     let now = hands.clock.now();
     match found {
-        Search::Found(run) => {
+        Search::Found(attempt, run) if attempt > intent.attempt => {
+            let later = LaterRun {
+                attempt,
+                token: token(names.0, names.1, &intent.id, attempt),
+                run: run.id,
+                url: run.url,
+                started_at: run.started_at.max(first_sent),
+            };
+            let current = (&intent.id, intent.attempt);
+            hands.state.record_later_run(current, &later, now)?;
+            adopted.running += 1;
+        }
+        Search::Found(_, run) => {
             let url = run.url.as_deref();
             hands
                 .state
@@ -154,7 +186,8 @@ async fn look_up(
 }
 
 enum Search {
-    Found(Box<Run>),
+    /// The newest attempt that has one.
+    Found(u32, Box<Run>),
     Absent,
     Impossible(String),
 }
@@ -172,12 +205,16 @@ async fn find_by_correlation(
             job.name, intent.id
         )));
     }
-    let wanted = correlation(&intent.id, intent.attempt);
     let runs = hands.jobs.runs_since(job.job_id, first_sent - SKEW).await?;
-    let found = runs
-        .into_iter()
-        .find(|run| run.parameters.get(CORRELATION) == Some(&wanted));
-    Ok(found.map_or(Search::Absent, |run| Search::Found(Box::new(run))))
+    let attempts = runs.into_iter().filter_map(|run| {
+        let found = run.parameters.get(CORRELATION)?;
+        let attempt = attempt_of(&intent.id, found)?;
+        (attempt >= intent.attempt).then_some((attempt, run))
+    });
+    let newest = attempts.max_by_key(|(attempt, _)| *attempt);
+    Ok(newest.map_or(Search::Absent, |(attempt, run)| {
+        Search::Found(attempt, Box::new(run))
+    }))
 }
 
 /// Asks how the known runs stand.

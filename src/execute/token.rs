@@ -29,6 +29,12 @@ pub fn correlation(intent: &IntentId, attempt: u32) -> String {
     format!("{intent}.{attempt}")
 }
 
+/// Returns which attempt of an intent a correlation names, if it is one of that intent.
+pub(super) fn attempt_of(intent: &IntentId, correlation: &str) -> Option<u32> {
+    let attempt = correlation.strip_prefix(&intent.0)?.strip_prefix('.')?;
+    attempt.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +48,14 @@ mod tests {
         assert_ne!(one, token("shop", "dev", &id, 2));
         assert_ne!(one, token("shop", "prod", &id, 1));
         assert_ne!(token("sho", "pdev", &id, 1), one);
+    }
+
+    #[test]
+    fn a_correlation_tells_the_attempts_of_its_intent_only() {
+        let id = IntentId("01JD".to_owned());
+        assert_eq!(attempt_of(&id, &correlation(&id, 12)), Some(12));
+        for other in ["01JE.1", "01JD", "01JD.", "01JD.x", "01JDX.1", ""] {
+            assert_eq!(attempt_of(&id, other), None, "{other}");
+        }
     }
 }

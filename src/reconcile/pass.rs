@@ -45,7 +45,10 @@ pub async fn pass(
 
     let memory = remembered.refresh(world.state)?;
     let mut adopted = match hands {
-        Some(hands) => adopt(hands, scope.windows, memory.open_intents.values()).await?,
+        Some(hands) => {
+            let names = (scope.project, scope.environment);
+            adopt(hands, scope.windows, names, memory.open_intents.values()).await?
+        }
         None => Adopted::default(),
     };
     // Before anything is believed of what was answered: another workspace knows nothing of our runs.

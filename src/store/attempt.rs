@@ -12,6 +12,7 @@ use super::cells::micros;
 use super::fault::Fault;
 use super::query::{Write, first};
 use super::{audit, lease};
+use crate::ports::LaterRun;
 use crate::state::{IntentId, IntentState, Lease, RunId};
 
 /// Returns the state of an intent if this attempt is still its current one.
@@ -117,6 +118,48 @@ pub(super) fn record_run(
         now,
         detail,
     )?;
+    Ok(true)
+}
+
+/// Records the run of a later attempt than the current one, which becomes the current one.
+pub(super) fn record_later_run(
+    write: &Write<'_>,
+    (intent, attempt): (&IntentId, u32),
+    later: &LaterRun,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let is_later = later.attempt > attempt;
+    let current = current(write, intent, attempt)?;
+    if current != Some(IntentState::Uncertain) || !is_later {
+        return Ok(false);
+    }
+    write.change(
+        "UPDATE run SET state = 'failed', finished_at = ?3, code = 'superseded',
+             message = 'a later attempt was made; how this one ended was not kept'
+         WHERE intent = ?1 AND attempt = ?2",
+        params![intent.0, attempt, micros(now)],
+    )?;
+    write.change(
+        "INSERT INTO run (intent, attempt, state, token, created_at, first_sent_at, last_sent_at,
+             run_id, url)
+         VALUES (?1, ?2, 'uncertain', ?3, ?4, ?5, ?5, ?6, ?7)",
+        params![
+            intent.0,
+            later.attempt,
+            later.token,
+            micros(now),
+            micros(later.started_at),
+            later.run.0,
+            later.url,
+        ],
+    )?;
+    write.change(
+        "UPDATE intent SET attempt = ?2 WHERE id = ?1",
+        params![intent.0, later.attempt],
+    )?;
+    let states = (IntentState::Uncertain, IntentState::Running);
+    let detail = json!({ "run_id": later.run, "superseded": attempt });
+    advance(write, (intent, later.attempt), states, now, detail)?;
     Ok(true)
 }
 

@@ -65,6 +65,17 @@ pub fn verify(store: &Store) -> Result<u64, AuditBreak> {
     }
 }
 
+/// As [`verify`], where a trail that is broken makes the whole file unfit.
+pub(super) fn require_whole(store: &Store) -> Result<u64, StateError> {
+    verify(store).map_err(|broken| match broken {
+        AuditBreak::Unread(error) => error,
+        AuditBreak::Broken { .. } => StateError::Damaged {
+            path: store.path().display().to_string(),
+            problem: broken.to_string(),
+        },
+    })
+}
+
 type Broken = Option<(u64, &'static str)>;
 
 fn walk(connection: &rusqlite::Connection) -> Result<(u64, Broken), Fault> {

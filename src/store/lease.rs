@@ -107,6 +107,39 @@ fn refuse_if_held(info: &LeaseInfo, now: DateTime<Utc>) -> Result<(), Fault> {
     }))
 }
 
+/// Fails if somebody who may live holds the lease; `is_dead` knows of holders that surely do not.
+pub(super) fn refuse_living(
+    info: &LeaseInfo,
+    now: DateTime<Utc>,
+    is_dead: &dyn Fn(&str) -> bool,
+) -> Result<(), Fault> {
+    match &info.holder {
+        Some(holder) if !is_dead(holder) => refuse_if_held(info, now),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Raises the epoch above all that were ever used, and frees the lease.
+pub(super) fn raise(write: &Write<'_>, above: u64, now: DateTime<Utc>) -> Result<u64, Fault> {
+    let known = info(&write.tx)?.map_or(0, |info| info.epoch);
+    let epoch = next_epoch(write, known.max(above))?;
+    write.execute(
+        "INSERT INTO lease (name, holder, epoch, since, renewed_at, expires_at, lifetime)
+         VALUES ('reconciler', NULL, ?1, ?2, ?2, ?2, 0)
+         ON CONFLICT (name) DO UPDATE SET holder = NULL, epoch = ?1",
+        params![signed(epoch)?, micros(now)],
+    )?;
+    Ok(epoch)
+}
+
+/// Returns the greatest epoch that a state has seen.
+pub(super) fn highest_epoch(connection: &Connection) -> Result<u64, Fault> {
+    let known = info(connection)?.map_or(0, |info| info.epoch);
+    let sql = "SELECT coalesce(max(epoch), 0) FROM intent";
+    let of_intents = first(connection, "intent.epoch", sql, (), |cells| cells.number())?;
+    Ok(known.max(of_intents.unwrap_or_default()))
+}
+
 /// Records that a holder was replaced that had not given the lease back.
 fn note_takeover(
     write: &Write<'_>,
@@ -150,9 +183,7 @@ pub(super) fn bury(
 }
 
 fn next_epoch(write: &Write<'_>, current: u64) -> Result<u64, Fault> {
-    let sql = "SELECT coalesce(max(epoch), 0) FROM intent";
-    let of_intents = first(&write.tx, "intent.epoch", sql, (), |cells| cells.number())?;
-    Ok(current.max(of_intents.unwrap_or_default()) + 1)
+    Ok(current.max(highest_epoch(&write.tx)?) + 1)
 }
 
 /// Gives the lease back if it is still this one.

@@ -13,6 +13,9 @@ use crate::ports::StateError;
 /// Marks a state file as ours: `HWtr` in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x4857_7472;
 
+/// Marks a file that a backup has taken the place of: `HWrp` in ASCII.
+pub(super) const REPLACED_ID: i64 = 0x4857_7270;
+
 /// Every migration, oldest first; the schema version is how many were applied.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_init.sql")];
 
@@ -43,6 +46,14 @@ pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, Sta
         .map_err(|error| database(error, path, "read"))?;
     if application == 0 && version == 0 && tables == 0 {
         return Ok(Found::Empty);
+    }
+    if application == REPLACED_ID {
+        return Err(StateError::Damaged {
+            path: path.display().to_string(),
+            problem: "a backup takes its place; if this lasts, `headwater state restore` was cut \
+                      short and has to be run again"
+                .to_owned(),
+        });
     }
     if application != APPLICATION_ID || version < 1 {
         return Err(StateError::Damaged {

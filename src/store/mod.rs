@@ -17,7 +17,9 @@ mod attempt;
 pub mod audit;
 mod build;
 mod cells;
+mod check;
 pub mod codes;
+mod copy;
 mod fault;
 mod intent;
 mod lease;
@@ -29,6 +31,7 @@ mod outbox;
 mod pass;
 mod place;
 mod query;
+mod restore;
 mod runs;
 mod settle;
 mod sightings;
@@ -49,8 +52,11 @@ use self::query::Write;
 use crate::ports::{DecisionRecord, PassRecord, RunRecord, StateError};
 use crate::state::{Intent, IntentId, IntentState, RunId};
 
+pub use self::check::Integrity;
+pub use self::copy::back_up;
 pub use self::lease::LeaseInfo;
 pub use self::open::OpenMode;
+pub use self::restore::{Restore, Restored, restore};
 pub use self::runs::RunFilter;
 
 /// Below this much free space nothing new is triggered: results must still find room.
@@ -205,6 +211,11 @@ impl Store {
     /// Returns the free space beside the state file in MiB; absent where the system does not tell.
     pub fn free_mib(&self) -> Option<u64> {
         place::free_mib(&self.path)
+    }
+
+    /// Looks through everything for what should never be; reads the whole file.
+    pub fn integrity(&self) -> Result<Integrity, StateError> {
+        self.read(check::integrity)
     }
 
     /// Reads within one consistent view.

@@ -99,6 +99,21 @@ fn for_writing(path: &Path) -> Result<Connection, StateError> {
 }
 
 fn for_reading(path: &Path) -> Result<Connection, StateError> {
+    let (connection, version) = any_version(path)?;
+    if version < migrate::newest() {
+        return Err(StateError::Place {
+            path: path.display().to_string(),
+            problem: format!(
+                "its schema version {version} is older than {}; any writing command brings it up",
+                migrate::newest()
+            ),
+        });
+    }
+    Ok(connection)
+}
+
+/// Opens a file to read it, also one with an older schema, whose version is returned.
+pub(super) fn any_version(path: &Path) -> Result<(Connection, i64), StateError> {
     let missing = || StateError::Missing {
         path: path.display().to_string(),
     };
@@ -118,14 +133,7 @@ fn for_reading(path: &Path) -> Result<Connection, StateError> {
     check(&connection, path, doubt)?;
     match found {
         Found::Empty => Err(missing()),
-        Found::Ours(version) if version < migrate::newest() => Err(StateError::Place {
-            path: path.display().to_string(),
-            problem: format!(
-                "its schema version {version} is older than {}; any writing command brings it up",
-                migrate::newest()
-            ),
-        }),
-        Found::Ours(_) => Ok(connection),
+        Found::Ours(version) => Ok((connection, version)),
     }
 }
 

@@ -37,9 +37,7 @@ const LOCAL_FUSE: [&str; 3] = ["fuse.fuse-overlayfs", "fuse.bindfs", "fuseblk"];
 
 /// Makes the folder and, where there is none, an empty file that only its owner may read.
 pub(super) fn prepare(path: &Path) -> Result<(), StateError> {
-    let folder = folder_of(path);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| unfit(path, format!("its folder cannot be made ({error})")))?;
+    let folder = make_folder(path)?;
     refuse_network(path, &folder)?;
     if path.is_dir() {
         return Err(unfit(path, "it is a folder".to_owned()));
@@ -56,6 +54,14 @@ pub(super) fn prepare(path: &Path) -> Result<(), StateError> {
     }
 }
 
+/// Makes the folder that a file lies in, and returns it.
+pub(super) fn make_folder(path: &Path) -> Result<PathBuf, StateError> {
+    let folder = folder_of(path);
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| unfit(path, format!("its folder cannot be made ({error})")))?;
+    Ok(folder)
+}
+
 /// Returns the free space beside the file in MiB; absent where the system does not tell.
 pub(super) fn free_mib(path: &Path) -> Option<u64> {
     let room = rustix::fs::statvfs(folder_of(path)).ok()?;
@@ -63,14 +69,14 @@ pub(super) fn free_mib(path: &Path) -> Option<u64> {
 }
 
 /// Returns the folder that a file lies in.
-fn folder_of(path: &Path) -> PathBuf {
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
         _ => PathBuf::from("."),
     }
 }
 
-fn unfit(path: &Path, problem: String) -> StateError {
+pub(super) fn unfit(path: &Path, problem: String) -> StateError {
     StateError::Place {
         path: path.display().to_string(),
         problem,

@@ -6,7 +6,7 @@ use rusqlite::params;
 use serde_json::json;
 
 use super::{Store, attempt, audit, build, intent, lease, load, meta, pass, settle, sightings};
-use crate::ports::{DecisionRecord, PassRecord, Sighting, State, StateError};
+use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Settlement};
 
 impl State for Store {
@@ -110,6 +110,15 @@ impl State for Store {
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
         self.write(|write| attempt::record_run(write, (intent, attempt), run, url, now))
+    }
+
+    fn record_later_run(
+        &self,
+        current: (&IntentId, u32),
+        later: &LaterRun,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| attempt::record_later_run(write, current, later, now))
     }
 
     fn record_uncertain(

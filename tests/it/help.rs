@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "demo",
     "init",
     "validate",
@@ -16,12 +16,21 @@ const COMMANDS: [&str; 13] = [
     "explain",
     "runs",
     "doctor",
+    "state",
     "schema",
     "completions",
 ];
 
 /// Commands of commands.
-const SUBCOMMANDS: [&str; 4] = ["runs list", "runs show", "runs cancel", "runs retry"];
+const SUBCOMMANDS: [&str; 7] = [
+    "runs list",
+    "runs show",
+    "runs cancel",
+    "runs retry",
+    "state check",
+    "state backup",
+    "state restore",
+];
 
 #[test]
 fn help_of_every_command() {

@@ -23,3 +23,4 @@ mod observation;
 mod program;
 mod recovery;
 mod runs;
+mod state;

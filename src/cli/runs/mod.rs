@@ -100,7 +100,7 @@ fn open_for(context: &Context, app: &App) -> Result<StateFile, CommandError> {
 }
 
 /// Names the person at the terminal as the system does; it proves nothing.
-fn actor(context: &Context) -> String {
+pub(super) fn actor(context: &Context) -> String {
     let names = ["USER", "LOGNAME"];
     let name = names
         .into_iter()

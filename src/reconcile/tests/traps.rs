@@ -7,7 +7,7 @@ use assets::version::PassNumber;
 use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::ports::{DecisionRecord, PassRecord, Sighting, State, StateError};
+use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Settlement};
 use crate::store::Store;
 
@@ -199,6 +199,17 @@ impl State for Trapped {
     ) -> Result<bool, StateError> {
         self.step("record_run", |store| {
             store.record_run(intent, attempt, run, url, now)
+        })
+    }
+
+    fn record_later_run(
+        &self,
+        current: (&IntentId, u32),
+        later: &LaterRun,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.step("record_later_run", |store| {
+            store.record_later_run(current, later, now)
         })
     }
 

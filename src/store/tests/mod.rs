@@ -1,5 +1,6 @@
 //! Laws of the store, each tried on real files.
 
+mod copies;
 mod durability;
 mod intents;
 mod leases;

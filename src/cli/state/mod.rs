@@ -1,0 +1,55 @@
+//! `state`: look through the state file, copy it, and put a copy back.
+//!
+//! Needs only to know which file it is: a project with errors does not keep anybody from saving its
+//! state.
+
+mod backup;
+mod check;
+mod restore;
+
+use super::Context;
+use crate::error::{CommandError, Exit};
+
+/// Arguments of `state`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "Examples:\n  headwater state check\n  headwater state backup --keep 14\n  \
+                  headwater state restore .headwater/backups/dev-20261120T060000.000Z.db"
+)]
+pub struct StateArgs {
+    #[command(subcommand)]
+    command: StateCommand,
+}
+
+#[derive(Debug, Clone, clap::Subcommand)]
+enum StateCommand {
+    /// Look through the state file for damage
+    ///
+    /// Looks at all of it: pages and indexes, references, the chain of the audit trail, intents,
+    /// consumption, the lease, and the room on its disk. Only reads; a reconciler may be awake.
+    /// Takes about a second per hundred megabytes.
+    #[command(
+        after_help = "Examples:\n  headwater state check\n  headwater state check --env prod -o json\n\n\
+                      Exits with 1 where something is damaged, and says what to do."
+    )]
+    Check,
+    /// Copy the state file while it is in use
+    ///
+    /// Makes one consistent copy, whoever writes meanwhile, reads it back, and only then gives it its
+    /// name. Never overwrites anything. The copy is readable by its owner only.
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the state file
+    ///
+    /// Checks the backup, keeps the present file beside it, and takes over only while no other
+    /// process works with it. Whatever the backup has as open may have gone on since: nothing is
+    /// sent for it before the next passes have looked for its runs.
+    Restore(restore::RestoreArgs),
+}
+
+pub(super) fn run(context: &Context, args: &StateArgs) -> Result<Exit, CommandError> {
+    match &args.command {
+        StateCommand::Check => check::run(context),
+        StateCommand::Backup(args) => backup::run(context, args),
+        StateCommand::Restore(args) => restore::run(context, args),
+    }
+}
