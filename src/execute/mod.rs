@@ -11,13 +11,17 @@
 //! |---|---|---|
 //! | `pending` | any | stamp and send, once its backoff is over |
 //! | `sending` | within the horizon | stamp again, send the same token again |
-//! | `sending`, `uncertain` | beyond it | never send; look for the run by its correlation |
+//! | `sending` | beyond it | never send; look for the run by its correlation |
+//! | `uncertain` | any | the same; a later attempt that has a run becomes the current one |
 //! | `running` | any | ask for the run |
 //!
 //! Invariant: nothing is sent unless this very process stamped the attempt less than the send
 //! window ago, by its own monotonic clock. A process that slept in between wakes up to find its
 //! permit expired, whatever anybody else wrote meanwhile. Nor is anything sent whose token the
 //! service may have forgotten, however long ago that was decided.
+//!
+//! A state that was restored from a backup has every open intent as `uncertain`: it knows neither
+//! what was sent since nor of later attempts, which the correlations of their runs tell.
 //!
 //! A refusal closes an intent only if no earlier request of the attempt can have had its effect.
 

@@ -66,8 +66,8 @@ const MISSING: StateCode = StateCode {
 const DAMAGED: StateCode = StateCode {
     code: "S007",
     title: "the state file is damaged or not one of ours",
-    hint: "move it away together with its `-wal` and `-shm` and restore a backup; without one the \
-           next pass starts anew from the tables' logs",
+    hint: "restore a backup with `headwater state restore FILE`; without one, move it away together \
+           with its `-wal` and `-shm`: the next pass starts anew from the tables' logs",
 };
 const PLACE: StateCode = StateCode {
     code: "S008",

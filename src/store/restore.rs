@@ -12,6 +12,7 @@
 //! Invariant: at every moment the name of the state file leads to the old file or the new one, each
 //! of them whole, and never with a log of the other beside it.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,9 @@ use crate::state::{Intent, IntentState};
 
 /// How long others may keep the file open: commands that only read take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How every SQLite database begins. Source: SQLite, "Database File Format", section 1.3.
+const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// What is restored.
 pub struct Restore<'a> {
@@ -108,6 +112,10 @@ fn present(order: &Restore<'_>) -> Result<Present, StateError> {
     if !order.path.exists() {
         return Ok(Present::None);
     }
+    if !looks_like_sqlite(order.path)? {
+        // SQLite would throw away the log beside it, which may be all that is left.
+        return Ok(Present::Unusable);
+    }
     match Store::open(order.path, OpenMode::ReadWrite) {
         Ok(store) => Ok(Present::Usable(store)),
         Err(
@@ -117,6 +125,15 @@ fn present(order: &Restore<'_>) -> Result<Present, StateError> {
         ) => Ok(Present::Unusable),
         Err(error) => Err(error),
     }
+}
+
+/// Returns whether a file begins as SQLite's do, or is empty. Nothing of this process has it open.
+fn looks_like_sqlite(path: &Path) -> Result<bool, StateError> {
+    let mut start = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(16).read_to_end(&mut start))
+        .map_err(|error| place::unfit(path, format!("it cannot be read ({error})")))?;
+    Ok(start.is_empty() || start == SQLITE)
 }
 
 /// Makes sure that nobody works with the file or can begin to, and reads what counts of it.
@@ -192,6 +209,9 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 /// Reads what can be read of a file that is no use as a state. What cannot be read counts as
 /// nothing; a living holder is kept to.
 fn salvage(order: &Restore<'_>) -> Result<Past, StateError> {
+    if !looks_like_sqlite(order.path)? {
+        return Ok(Past::default());
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let Ok(connection) = Connection::open_with_flags(order.path, flags) else {
         return Ok(Past::default());

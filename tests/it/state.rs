@@ -105,7 +105,6 @@ fn damage_is_named_with_what_to_do() {
         .execute_batch(
             "DROP TRIGGER audit_is_never_changed;
              UPDATE audit SET actor = 'nobody' WHERE seq = 3;
-             UPDATE run SET state = 'running' WHERE rowid IN (SELECT rowid FROM run LIMIT 0);
              UPDATE consumption SET version = 999, basis = 'run' WHERE version IS NOT NULL;",
         )
         .unwrap();

@@ -27,7 +27,6 @@ enum StateCommand {
     ///
     /// Looks at all of it: pages and indexes, references, the chain of the audit trail, intents,
     /// consumption, the lease, and the room on its disk. Only reads; a reconciler may be awake.
-    /// Takes about a second per hundred megabytes.
     #[command(
         after_help = "Examples:\n  headwater state check\n  headwater state check --env prod -o json\n\n\
                       Exits with 1 where something is damaged, and says what to do."
