@@ -19,6 +19,7 @@ use lineage::AssetIndex;
 use super::decision::Action;
 use super::input::PlanInput;
 use super::obstacle::{Obstacle, standing_failure};
+use super::patience::still_waits;
 use super::reason::Reason;
 use super::standing::Standing;
 use crate::state::{Cut, Failure};
@@ -253,7 +254,7 @@ impl Judge<'_> {
 
     fn has_waited_enough(&self, cut: Option<Cut>, proceed_after: Option<TimeDelta>) -> bool {
         matches!((cut, proceed_after), (Some(cut), Some(wait))
-            if self.input.now >= cut.fixed_at + wait)
+            if still_waits(cut.fixed_at, wait, self.input.now).is_none())
     }
 
     /// The first input, in key order, through which changes are on their way, and since when.
