@@ -31,8 +31,10 @@ pub struct Adopted {
     pub ended: Vec<Ended>,
     /// How many are under way.
     pub running: usize,
-    /// Intents of which nobody can say whether they run, with what to do.
+    /// Intents of which nobody can say yet whether they run, with what is waited for.
     pub uncertain: Vec<(Intent, String)>,
+    /// Intents of which nobody will ever be able to say, with what a person can do.
+    pub hopeless: Vec<(Intent, String)>,
     /// Why the service could not be asked, if so.
     pub problem: Option<JobsError>,
 }
@@ -129,8 +131,14 @@ async fn look_up(
 ) -> Result<(), StateError> {
     let found = match find_by_correlation(hands, intent, first_sent).await {
         Ok(found) => found,
+        // A job that is gone tells nothing of its runs any more, until a person brings it back.
+        Err(JobsError::NotFound(message)) => {
+            adopted.hopeless.push((intent.clone(), message));
+            return Ok(());
+        }
         Err(error) => {
             adopted.uncertain.push((intent.clone(), error.to_string()));
+            adopted.problem = Some(error);
             return Ok(());
         }
     };
@@ -148,7 +156,7 @@ async fn look_up(
             verdict: RunVerdict::NeverSent,
             at: now,
         }),
-        Search::Impossible(why) => adopted.uncertain.push((intent.clone(), why)),
+        Search::Impossible(why) => adopted.hopeless.push((intent.clone(), why)),
     }
     Ok(())
 }

@@ -13,7 +13,7 @@
 
 use assets::policy::{Automation, CodeChanges, Consistency, OnChange};
 use assets::{Asset, AssetKey, Origin};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::decision::Action;
@@ -199,9 +199,12 @@ impl Judge<'_> {
         let asset = self.input.graph.asset(index);
         let cut = self.cut_of(asset, standing);
         let obstacles = self.obstacles(index, standing, cut);
+        let patience_ends = self.patience_ends(asset, cut);
         let availability_first = match asset.consistency {
             Consistency::Latest => true,
-            Consistency::Settled { proceed_after } => self.has_waited_enough(cut, proceed_after),
+            Consistency::Settled { proceed_after } => {
+                proceed_after.is_some() && patience_ends.is_none()
+            }
         };
         let decides = |obstacle: &&Obstacle| !availability_first || obstacle.is_absolute;
         if let Some(obstacle) = obstacles.iter().find(decides) {
@@ -210,7 +213,11 @@ impl Judge<'_> {
             } else {
                 Action::Wait
             };
-            return Verdict::because(action, obstacle.reason.clone(), stale).with_cut(cut);
+            // Not even patience at its end goes on without what is absolute.
+            let until = patience_ends.filter(|_| !obstacles.iter().any(|o| o.is_absolute));
+            return Verdict::because(action, obstacle.reason.clone(), stale)
+                .until(until)
+                .with_cut(cut);
         }
         if let Some((reason, until)) = self.automation_waits(index, standing, on_change) {
             return Verdict::because(Action::Wait, reason, stale)
@@ -252,9 +259,12 @@ impl Judge<'_> {
         }
     }
 
-    fn has_waited_enough(&self, cut: Option<Cut>, proceed_after: Option<TimeDelta>) -> bool {
-        matches!((cut, proceed_after), (Some(cut), Some(wait))
-            if still_waits(cut.fixed_at, wait, self.input.now).is_none())
+    /// When the asset goes on without what it waits for, if that is still to come.
+    fn patience_ends(&self, asset: &Asset, cut: Option<Cut>) -> Option<DateTime<Utc>> {
+        let Consistency::Settled { proceed_after } = asset.consistency else {
+            return None;
+        };
+        still_waits(cut?.fixed_at, proceed_after?, self.input.now)
     }
 
     /// The first input, in key order, through which changes are on their way, and since when.

@@ -99,6 +99,7 @@ pub async fn pass(
         settled,
         triggered,
         in_flight,
+        hopeless: adopted.hopeless.len(),
         waiting: actions(&decided, Action::Wait),
         held: actions(&decided, Action::Hold),
         unknown,
@@ -110,7 +111,7 @@ pub async fn pass(
     };
     explain_problems(
         &mut report,
-        &adopted.uncertain,
+        adopted.uncertain.iter().chain(&adopted.hopeless),
         adopted.problem,
         observed.catalog_problem,
     );
@@ -215,9 +216,9 @@ fn pin_workspace(world: World<'_>, lease: &Lease) -> Result<(), StateError> {
     }
 }
 
-fn explain_problems(
+fn explain_problems<'a>(
     report: &mut PassReport,
-    uncertain: &[(Intent, String)],
+    uncertain: impl Iterator<Item = &'a (Intent, String)>,
     problem: Option<JobsError>,
     catalog_problem: Option<String>,
 ) {
