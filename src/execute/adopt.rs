@@ -22,6 +22,9 @@ const SWEEP_BEYOND: usize = 8;
 /// Clocks may differ by this much between the stamp and the service's start time.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
 
+/// What is waited for before an attempt without a run is given up.
+const UNDER_WAY: &str = "a request may still be under way; looked up once it cannot be";
+
 /// What adoption found.
 #[derive(Debug, Default)]
 pub struct Adopted {
@@ -115,20 +118,23 @@ async fn resolve_unrecorded(
             .record_uncertain(&intent.id, intent.attempt, reason, now)?;
     }
     if service_now - last < windows.longest_request {
-        let wait = "a request may still be under way; looked up once it cannot be".to_owned();
-        adopted.uncertain.push((intent.clone(), wait));
+        adopted
+            .uncertain
+            .push((intent.clone(), UNDER_WAY.to_owned()));
         return Ok(());
     }
-    look_up(hands, intent, first, adopted).await
+    look_up(hands, windows, intent, (first, last), adopted).await
 }
 
 /// Looks for the run of an attempt by its correlation.
 async fn look_up(
     hands: Hands<'_>,
+    windows: Windows,
     intent: &Intent,
-    first_sent: DateTime<Utc>,
+    (first_sent, last_sent): (DateTime<Utc>, DateTime<Utc>),
     adopted: &mut Adopted,
 ) -> Result<(), StateError> {
+    let asked_at = hands.clock.now();
     let found = match find_by_correlation(hands, intent, first_sent).await {
         Ok(found) => found,
         // A job that is gone tells nothing of its runs any more, until a person brings it back.
@@ -150,6 +156,14 @@ async fn look_up(
                 .state
                 .record_run(&intent.id, intent.attempt, run.id, url, now)?;
             adopted.running += 1;
+        }
+        // The answer told the service's time: before the first one, ours may have been far ahead.
+        Search::Absent
+            if asked_at + hands.jobs.server_offset() - last_sent < windows.longest_request =>
+        {
+            adopted
+                .uncertain
+                .push((intent.clone(), UNDER_WAY.to_owned()));
         }
         Search::Absent => adopted.ended.push(Ended {
             intent: intent.clone(),
