@@ -16,6 +16,10 @@ use crate::plan::{Action, Plan, PlanInput, plan};
 use crate::ports::{DecisionRecord, JobsError, PassRecord, StateError};
 use crate::state::{Intent, Lease, Memory};
 
+/// How long a service may make us wait at most: tables are not looked at meanwhile, and a proxy may
+/// ask for a year.
+const LONGEST_PATIENCE: Duration = Duration::from_mins(5);
+
 /// Whether a pass acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -242,7 +246,8 @@ fn explain_problems<'a>(
                 message,
                 retry_after,
             } => {
-                report.asked_to_wait = report.asked_to_wait.max(retry_after);
+                let patience = retry_after.map(|asked| asked.min(LONGEST_PATIENCE));
+                report.asked_to_wait = report.asked_to_wait.max(patience);
                 note_silence(report, message);
             }
             Sent::Unauthenticated { message, hint } => {

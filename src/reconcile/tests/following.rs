@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::fake::Fault;
 use super::world::Sim;
+use crate::ports::JobsError;
 use crate::reconcile::{Followed, follow};
 
 fn followed(sim: &mut Sim) -> Followed {
@@ -92,4 +93,14 @@ fn it_gives_up_on_an_attempt_of_which_nobody_can_ever_tell() {
     sim.later(25 * 3600);
     sim.take_lease();
     assert_eq!(followed(&mut sim), Followed::Stuck);
+}
+
+#[test]
+fn it_does_not_sleep_as_long_as_anybody_may_ask_for() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.fault(Fault::Answer(JobsError::RateLimited {
+        message: "too many requests".to_owned(),
+        retry_after: Some(Duration::MAX),
+    }));
+    assert_eq!(followed(&mut sim), Followed::Again(Duration::from_mins(5)));
 }
