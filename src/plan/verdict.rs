@@ -21,7 +21,7 @@ use super::input::PlanInput;
 use super::obstacle::{Obstacle, standing_failure};
 use super::patience::still_waits;
 use super::reason::Reason;
-use super::standing::Standing;
+use super::standing::{Standing, must_be_built};
 use crate::state::{Cut, Failure};
 
 /// A decision before limits.
@@ -286,8 +286,7 @@ impl Judge<'_> {
 
 /// Returns whether there is something to build, given what the policy makes of code changes.
 fn is_due(asset: &Asset, standing: &Standing<'_>) -> bool {
-    let outdated = standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
-    standing.is_missing || outdated || !standing.behind.is_empty()
+    must_be_built(asset, standing) || !standing.behind.is_empty()
 }
 
 fn quarantined(failure: &Failure) -> Reason {
