@@ -170,9 +170,15 @@ async fn once(
         Step::Signalled(exit) => return Ok(exit),
     };
     let document = report::pass_document(&report, &session.app.environment);
-    context
-        .output
-        .emit_value(&document, None, || super::progress::pass_text(&report))?;
+    let is_news = !report.is_quiet() || !report.triggered.is_empty() || report.unknown > 0;
+    context.output.emit_value(&document, None, || {
+        // Cron mails whatever is printed.
+        if is_news || !context.output.is_quiet() {
+            super::progress::pass_text(&report)
+        } else {
+            String::new()
+        }
+    })?;
     Ok(finish(context, &report))
 }
 
