@@ -3,6 +3,7 @@
 //! Health never says more than is known: with anything unobserved on the way from a root, the
 //! asset is `unknown`, and its lag is not understated but absent.
 
+use assets::duration::format_duration;
 use assets::policy::Bound;
 use assets::{AssetKey, TableVersion};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -251,12 +252,30 @@ fn breach(policy: &str, what: &str, bound: Bound, value: TimeDelta) -> Option<He
         ("at_risk", bound.warn.filter(|warn| value > *warn)?)
     };
     let message = format!(
-        "its {what} of {} s is beyond the {} s of `{policy}`{}",
-        value.num_seconds(),
-        level.num_seconds(),
+        "its {what} of {} is beyond the {} of `{policy}`{}",
+        rounded(value),
+        format_duration(level),
         if code == "at_risk" { "'s warning" } else { "" }
     );
     Some(HealthReason { code, message })
+}
+
+/// Writes a duration in its two largest units, cut off below: `2h 5m`.
+fn rounded(duration: TimeDelta) -> String {
+    let mut rest = duration.num_seconds();
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm'), (1, 's')];
+    let parts = units.map(|(unit, letter)| {
+        let count = rest / unit;
+        rest %= unit;
+        (count, letter)
+    });
+    let parts = parts.into_iter().skip_while(|(count, _)| *count == 0);
+    let shown: Vec<String> = parts
+        .take(2)
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, letter)| format!("{count}{letter}"))
+        .collect();
+    shown.join(" ")
 }
 
 /// Why nobody can say whether the asset is fresh, if so.
