@@ -395,7 +395,7 @@ pub struct PassRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Another reconciler holds the lease.
-    #[error("another reconciler, `{holder}`, holds the lease since {since}")]
+    #[error("another reconciler, `{holder}`, holds the lease since {}", since.format("%Y-%m-%dT%H:%M:%SZ"))]
     LeaseHeld {
         /// Who.
         holder: String,

@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use assets::duration::parse_duration;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
@@ -247,6 +248,16 @@ pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
     date.and_then(|date| date.and_hms_opt(0, 0, 0))
         .map(|midnight| midnight.and_utc())
         .ok_or_else(|| "write `2026-11-20T13:00:00Z` or `2026-11-20`".to_owned())
+}
+
+/// Reads a duration of the command line, which is written as in files.
+///
+/// # Errors
+///
+/// Says what is wrong and how a duration is written.
+pub fn duration(text: &str) -> Result<TimeDelta, String> {
+    parse_duration(text)
+        .map_err(|error| format!("{error}; write it such as `90s`, `5m`, `2h` or `1d`"))
 }
 
 #[cfg(test)]

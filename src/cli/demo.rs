@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use assets::duration::parse_duration;
 use chrono::TimeDelta;
 use serde_json::json;
 
 use super::Context;
+use super::arguments::duration;
 use super::table::{Cell, Table, Tone};
 use crate::demo::{Settings, TOKEN, Tally, run as play};
 use crate::error::{CommandError, Exit};
@@ -22,7 +22,7 @@ const SEED: u64 = 20_261_120;
 /// Arguments of `demo`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "Examples:\n  headwater demo\n  headwater demo --dir ./lakehouse --keep\n  \
+    after_help = "Examples:\n  headwater demo\n  headwater demo --dir ./lakehouse\n  \
                   headwater demo --dir ./lakehouse --serve 127.0.0.1:8080"
 )]
 pub struct DemoArgs {
@@ -35,13 +35,9 @@ pub struct DemoArgs {
     /// Folder of the sample project [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Leave the folder behind, for trying commands in it
+    /// Leave the temporary folder behind, for trying commands in it; one of --dir always stays
     #[arg(long)]
     pub keep: bool,
-}
-
-fn duration(text: &str) -> Result<TimeDelta, String> {
-    parse_duration(text).map_err(|error| error.to_string())
 }
 
 pub(super) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, CommandError> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Context;
-use super::human::printable;
+use super::human::{counted, printable};
 use super::output::Document;
 use super::table::{Cell, Table, Tone};
 use crate::doctor::{Check, Request, Status, examine, exit};
@@ -80,8 +80,11 @@ pub(super) fn text(checks: &[Check]) -> String {
 fn summary(checks: &[Check]) -> String {
     let count = |status| checks.iter().filter(|c| c.status == status).count();
     let words = [Status::Ok, Status::Warning, Status::Error, Status::Skipped];
-    let counted = words.map(|status| format!("{} {}", count(status), status.as_str()));
-    format!("\n{}", counted.join(", "))
+    let parts = words.map(|status| match status {
+        Status::Warning | Status::Error => counted(count(status), status.as_str()),
+        Status::Ok | Status::Skipped => format!("{} {}", count(status), status.as_str()),
+    });
+    format!("\n{}", parts.join(", "))
 }
 
 fn tone(status: Status) -> Tone {

@@ -17,8 +17,7 @@ use crate::state::Memory;
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = "Examples:\n  headwater plan\n  headwater plan +finance.revenue -o json\n  \
-                  headwater plan --detailed-exitcode || echo 'there is something to do'\n\n\
-                  With --detailed-exitcode the exit code is 6 when a run would be started."
+                  headwater plan --detailed-exitcode || echo 'there is something to do'"
 )]
 pub struct PlanArgs {
     /// Which assets may be run.
@@ -27,7 +26,7 @@ pub struct PlanArgs {
     /// Judge as of another instant.
     #[command(flatten)]
     pub at: AtArg,
-    /// Exit with 6 when there is something to do
+    /// Exit with 6 when a run would be started
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// List assets with nothing to do, too
@@ -168,7 +167,7 @@ fn summary(app: &App, report: &PassReport) -> String {
         if report.unknown > 0 {
             return format!(
                 "Nothing to start, but {} could not be observed: nobody can say whether what reads \
-                 them is fresh.\n",
+                 from there is fresh. `headwater observe` says why.\n",
                 human::counted(report.unknown, "table")
             );
         }

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use assets::duration::parse_duration;
 use chrono::TimeDelta;
 use lineage::{AssetIndex, Selection};
 
-use super::arguments::SelectArgs;
+use super::arguments::{SelectArgs, duration};
 use super::open::load_app;
 use super::progress::Progress;
 use super::{Context, plan, select, watching};
@@ -46,15 +45,20 @@ pub struct ReconcileArgs {
     #[arg(long)]
     pub watch: bool,
     /// With --watch: look at least this often
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    #[arg(long, value_name = "DURATION", value_parser = interval, default_value = "10s", requires = "watch")]
     pub interval: TimeDelta,
     /// Say what would be done, as `headwater plan` does
     #[arg(long, conflicts_with_all = ["wait", "watch"])]
     pub dry_run: bool,
 }
 
-fn duration(text: &str) -> Result<TimeDelta, String> {
-    parse_duration(text).map_err(|error| error.to_string())
+/// Reads how often to look: never so often that one pass follows the other without a pause.
+fn interval(text: &str) -> Result<TimeDelta, String> {
+    let interval = duration(text)?;
+    if interval < TimeDelta::seconds(1) {
+        return Err("it has to be at least `1s`".to_owned());
+    }
+    Ok(interval)
 }
 
 pub(super) async fn run(context: &Context, args: &ReconcileArgs) -> Result<Exit, CommandError> {
@@ -166,9 +170,15 @@ async fn once(
         Step::Signalled(exit) => return Ok(exit),
     };
     let document = report::pass_document(&report, &session.app.environment);
-    context
-        .output
-        .emit_value(&document, None, || super::progress::pass_text(&report))?;
+    let is_news = !report.is_quiet() || !report.triggered.is_empty() || report.unknown > 0;
+    context.output.emit_value(&document, None, || {
+        // Cron mails whatever is printed.
+        if is_news || !context.output.is_quiet() {
+            super::progress::pass_text(&report)
+        } else {
+            String::new()
+        }
+    })?;
     Ok(finish(context, &report))
 }
 

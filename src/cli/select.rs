@@ -5,6 +5,7 @@ use lineage::{AssetGraph, AssetIndex, Selection};
 use super::Context;
 use super::arguments::SelectArgs;
 use crate::error::{CommandError, Exit};
+use crate::plan::Health;
 
 /// Reads a selection.
 ///
@@ -21,8 +22,8 @@ pub fn parse(args: &SelectArgs) -> Result<Selection, CommandError> {
 
 /// Finds the assets in key order; `health` says in one word how an asset is, for `health:`.
 ///
-/// A name that nothing has is a warning, and an error where nothing at all is left. That no asset
-/// is of some health is neither.
+/// A name that nothing has is a warning, and an error where nothing at all is left; so is a word that
+/// is no health. That no asset is of some health is neither.
 ///
 /// # Errors
 ///
@@ -34,18 +35,18 @@ pub fn find<'a>(
     health: &'a dyn Fn(AssetIndex) -> &'a str,
 ) -> Result<Vec<AssetIndex>, CommandError> {
     let selected = selection.evaluate(graph, health);
-    let unknown = selected
-        .unmatched
-        .iter()
-        .filter(|unmatched| !unmatched.criterion.contains("health:"));
     let mut problems = Vec::new();
-    for unmatched in unknown {
+    for unmatched in &selected.unmatched {
+        let hint = match unmatched.criterion.split_once("health:") {
+            Some((_, word)) if may_be_health(word) => continue,
+            Some(_) => Some(known_healths()),
+            None => {
+                let meant = unmatched.suggestion.as_ref();
+                meant.map(|meant| format!("did you mean `{meant}`?"))
+            }
+        };
         let message = format!("no asset is named by `{}`", unmatched.criterion);
-        let hint = unmatched.suggestion.as_ref();
-        problems.push((
-            message,
-            hint.map(|meant| format!("did you mean `{meant}`?")),
-        ));
+        problems.push((message, hint));
     }
     if selected.assets.is_empty()
         && let Some((message, hint)) = problems.first()
@@ -60,4 +61,17 @@ pub fn find<'a>(
         context.output.warn(message, hint.as_deref());
     }
     Ok(selected.assets)
+}
+
+/// Says which words `health:` and `--fail-on` take, the worst first.
+pub fn known_healths() -> String {
+    let known: Vec<&str> = Health::ALL.iter().map(|health| health.as_str()).collect();
+    format!("a health is one of: {}", known.join(", "))
+}
+
+/// Returns whether an asset could have this health; what follows the word is an operator.
+fn may_be_health(pattern: &str) -> bool {
+    let word = pattern.trim_end_matches(|c: char| c == '+' || c.is_ascii_digit());
+    let is_known = Health::ALL.iter().any(|health| health.as_str() == word);
+    is_known || word.contains(['*', '?', '['])
 }

@@ -20,7 +20,8 @@ use crate::state::Memory;
 #[command(
     after_help = "Examples:\n  headwater status\n  headwater status finance --fail-on overdue\n  \
                   headwater status +finance.revenue -o json\n\n\
-                  With --fail-on the exit code is 6 when an asset has that health or a worse one."
+                  With --fail-on the exit code is 6 when an asset has that health or a worse one. From\n\
+                  the worst on: failing, overdue, unknown, at_risk, degraded, stale, updating, fresh."
 )]
 pub struct StatusArgs {
     /// Which assets.
@@ -35,11 +36,10 @@ pub struct StatusArgs {
 }
 
 fn health(word: &str) -> Result<Health, String> {
-    let known: Vec<&str> = Health::ALL.iter().map(|health| health.as_str()).collect();
     let found = Health::ALL
         .into_iter()
         .find(|health| health.as_str() == word);
-    found.ok_or_else(|| format!("a health is one of: {}", known.join(", ")))
+    found.ok_or_else(select::known_healths)
 }
 
 pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CommandError> {

@@ -116,7 +116,10 @@ impl Walk {
         let mut walk = Self::from(known);
         walk.next = known.version;
         // So that its own time is judged anew and may stay as it was.
-        walk.head.last_committed_at -= TimeDelta::milliseconds(1);
+        let before = known
+            .last_committed_at
+            .checked_sub_signed(TimeDelta::milliseconds(1));
+        walk.head.last_committed_at = before.unwrap_or(known.last_committed_at);
         walk
     }
 

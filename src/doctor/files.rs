@@ -93,8 +93,8 @@ fn of_manifest(manifest: &ManifestFile, now: DateTime<Utc>) -> Check {
         counted(manifest.models, "model")
     );
     let check = if manifest.compiled_models < manifest.models {
-        let help = "write it with `dbt compile` or `dbt build`: without compiled code no lineage \
-                    of columns is known, and changed macros go unnoticed";
+        let help = "write it with `dbt compile` or `dbt build`: without compiled code \
+                    changed macros go unnoticed";
         Check::warning("dbt_manifest", found, help)
     } else {
         Check::ok("dbt_manifest", found)

@@ -78,7 +78,10 @@ async fn examine_project(request: Request<'_>, loaded: Loaded, checks: &mut Vec<
         checks.extend(jobs::check(link, &loaded.tasks).await);
         checks.push(workspace::catalog(link, &loaded).await);
     } else {
-        let why = "the workspace could not be asked";
+        let why = match &loaded.environment.databricks {
+            Some(_) => "the workspace could not be asked",
+            None => "there is no workspace to ask",
+        };
         checks.extend(["job", "catalog"].map(|name| Check::skipped(name, why)));
     }
     checks.extend(look(request.variables, loaded, link.as_ref()).await);

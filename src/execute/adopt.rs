@@ -22,6 +22,9 @@ const SWEEP_BEYOND: usize = 8;
 /// Clocks may differ by this much between the stamp and the service's start time.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
 
+/// What is waited for before an attempt without a run is given up.
+const UNDER_WAY: &str = "a request may still be under way; looked up once it cannot be";
+
 /// What adoption found.
 #[derive(Debug, Default)]
 pub struct Adopted {
@@ -31,8 +34,10 @@ pub struct Adopted {
     pub ended: Vec<Ended>,
     /// How many are under way.
     pub running: usize,
-    /// Intents of which nobody can say whether they run, with what to do.
+    /// Intents of which nobody can say yet whether they run, with what is waited for.
     pub uncertain: Vec<(Intent, String)>,
+    /// Intents of which nobody will ever be able to say, with what a person can do.
+    pub hopeless: Vec<(Intent, String)>,
     /// Why the service could not be asked, if so.
     pub problem: Option<JobsError>,
 }
@@ -123,11 +128,12 @@ async fn resolve_unrecorded(
         return Ok(());
     }
     if service_now - last < windows.longest_request {
-        let wait = "a request may still be under way; looked up once it cannot be".to_owned();
-        adopted.uncertain.push((intent.clone(), wait));
+        adopted
+            .uncertain
+            .push((intent.clone(), UNDER_WAY.to_owned()));
         return Ok(());
     }
-    look_up(hands, names, intent, first, adopted).await
+    look_up((hands, windows), names, intent, (first, last), adopted).await
 }
 
 /// Returns the run that a restored state remembers of a doubtful attempt, if no later attempt can
@@ -141,16 +147,23 @@ async fn restored_run(hands: Hands<'_>, intent: &Intent) -> Option<Run> {
 /// Looks for the run of an attempt by its correlation, and for those of later attempts: a state
 /// that was restored from a backup knows nothing of them.
 async fn look_up(
-    hands: Hands<'_>,
+    (hands, windows): (Hands<'_>, Windows),
     names: (&str, &str),
     intent: &Intent,
-    first_sent: DateTime<Utc>,
+    (first_sent, last_sent): (DateTime<Utc>, DateTime<Utc>),
     adopted: &mut Adopted,
 ) -> Result<(), StateError> {
+    let asked_at = hands.clock.now();
     let found = match find_by_correlation(hands, intent, first_sent).await {
         Ok(found) => found,
+        // A job that is gone tells nothing of its runs any more, until a person brings it back.
+        Err(JobsError::NotFound(message)) => {
+            adopted.hopeless.push((intent.clone(), message));
+            return Ok(());
+        }
         Err(error) => {
             adopted.uncertain.push((intent.clone(), error.to_string()));
+            adopted.problem = Some(error);
             return Ok(());
         }
     };
@@ -175,12 +188,20 @@ async fn look_up(
                 .record_run(&intent.id, intent.attempt, run.id, url, now)?;
             adopted.running += 1;
         }
+        // The answer told the service's time: before the first one, ours may have been far ahead.
+        Search::Absent
+            if asked_at + hands.jobs.server_offset() - last_sent < windows.longest_request =>
+        {
+            adopted
+                .uncertain
+                .push((intent.clone(), UNDER_WAY.to_owned()));
+        }
         Search::Absent => adopted.ended.push(Ended {
             intent: intent.clone(),
             verdict: RunVerdict::NeverSent,
             at: now,
         }),
-        Search::Impossible(why) => adopted.uncertain.push((intent.clone(), why)),
+        Search::Impossible(why) => adopted.hopeless.push((intent.clone(), why)),
     }
     Ok(())
 }

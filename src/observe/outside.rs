@@ -38,7 +38,7 @@ pub(super) async fn attribute(
     graph: &AssetGraph,
     memory: &Memory,
     locations: &BTreeMap<AssetKey, TableLocation>,
-    (pass, _now): (PassNumber, DateTime<Utc>),
+    (pass, now): (PassNumber, DateTime<Utc>),
     mut seen: Vec<Seen>,
 ) -> Result<Vec<Sighting>, StateError> {
     let mut ours = BTreeSet::new();
@@ -53,6 +53,7 @@ pub(super) async fn attribute(
         graph,
         memory,
         locations,
+        now,
         fresh: fresh_commits(&seen),
     };
     let mut outside = Vec::new();
@@ -276,6 +277,7 @@ struct History<'a> {
     graph: &'a AssetGraph,
     memory: &'a Memory,
     locations: &'a BTreeMap<AssetKey, TableLocation>,
+    now: DateTime<Utc>,
     fresh: BTreeMap<AssetKey, (bool, Vec<DataCommit>)>,
 }
 
@@ -295,7 +297,7 @@ impl History<'_> {
         };
         let (at, basis) = match self.run_start(commit).await {
             Some(started_at) => (started_at, Basis::RunStart),
-            None => (commit.committed_at - margin, Basis::CommitTime),
+            None => (self.less(margin, commit), Basis::CommitTime),
         };
         let mut consumption = BTreeMap::new();
         for &input in self.graph.inputs(index) {
@@ -317,6 +319,14 @@ impl History<'_> {
             consumption.insert(key.clone(), consumed);
         }
         consumption
+    }
+
+    /// The time of a write less a margin. No write is later than the look that found it: one that
+    /// says so was dated by a clock that is ahead, and would hide what its writer never saw.
+    fn less(&self, margin: TimeDelta, commit: &Commit) -> DateTime<Utc> {
+        let at = commit.committed_at.min(self.now);
+        at.checked_sub_signed(margin)
+            .unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     async fn run_start(&self, commit: &Commit) -> Option<DateTime<Utc>> {

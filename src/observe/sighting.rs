@@ -201,8 +201,8 @@ fn data_commit(table_id: &TableId, commit: &Commit, pass: PassNumber) -> DataCom
     }
 }
 
-/// Stands for commits that nobody can read any more. What they touched is everything: a gap never
-/// means that nothing happened.
+/// Stands for commits that nobody can read any more, or for the end of a table that was made anew.
+/// What they touched is everything: a gap never means that nothing happened.
 fn lost_commit(
     head: &KnownHead,
     commits: &[Commit],
@@ -216,6 +216,8 @@ fn lost_commit(
         {
             (head.read_from.saturating_sub(1), "before the readable log")
         }
+        // What was there is gone, and its consumers still show it.
+        Continuity::Recreated if head.data.is_none() => (head.version, "recreated without data"),
         Continuity::Cold | Continuity::Continues | Continuity::Replaced | Continuity::Recreated => {
             return None;
         }

@@ -3,7 +3,8 @@
 //! Health never says more than is known: with anything unobserved on the way from a root, the
 //! asset is `unknown`, and its lag is not understated but absent.
 
-use assets::policy::{Bound, CodeChanges};
+use assets::duration::format_duration;
+use assets::policy::Bound;
 use assets::{AssetKey, TableVersion};
 use chrono::{DateTime, TimeDelta, Utc};
 use lineage::AssetIndex;
@@ -13,7 +14,7 @@ use super::decision::Decision;
 use super::input::PlanInput;
 use super::obstacle::standing_failure;
 use super::reason::sentence;
-use super::standing::{Standing, TableState};
+use super::standing::{Standing, TableState, must_be_built};
 use crate::state::IntentState;
 
 /// The health of an asset, worst first.
@@ -158,6 +159,8 @@ fn health(
     let lag = match (stale_since, blindness(input, index, standing)) {
         (Some(since), _) => Some((input.now - since).max(TimeDelta::zero())),
         (None, Some(_)) => None,
+        // What it shows will not stay, and nobody knows since when.
+        (None, None) if standing.unbuilt.is_some() => None,
         (None, None) => Some(TimeDelta::zero()),
     };
     let (health, mut reasons) = judge(input, standings, standing, index, (age, lag));
@@ -206,9 +209,17 @@ fn judge(
     if let Some(reason) = &blindness {
         reasons.push(reason.clone());
     }
-    let is_stale = standing.pending.is_some()
-        || standing.is_missing
-        || standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
+    let unbuilt = standing.unbuilt.or(standing.stale_view);
+    if let Some(upstream) = unbuilt {
+        let upstream = &input.graph.asset(upstream).key;
+        let message = format!("`{upstream}` upstream of it has to be built");
+        reasons.push(HealthReason {
+            code: "upstream_unbuilt",
+            message,
+        });
+    }
+    let is_stale =
+        standing.pending.is_some() || unbuilt.is_some() || must_be_built(asset, standing);
     let health = if standing_failure(input, index, standing).is_some() {
         Health::Failing
     } else if breached {
@@ -241,12 +252,30 @@ fn breach(policy: &str, what: &str, bound: Bound, value: TimeDelta) -> Option<He
         ("at_risk", bound.warn.filter(|warn| value > *warn)?)
     };
     let message = format!(
-        "its {what} of {} s is beyond the {} s of `{policy}`{}",
-        value.num_seconds(),
-        level.num_seconds(),
+        "its {what} of {} is beyond the {} of `{policy}`{}",
+        rounded(value),
+        format_duration(level),
         if code == "at_risk" { "'s warning" } else { "" }
     );
     Some(HealthReason { code, message })
+}
+
+/// Writes a duration in its two largest units, cut off below: `2h 5m`.
+fn rounded(duration: TimeDelta) -> String {
+    let mut rest = duration.num_seconds();
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm'), (1, 's')];
+    let parts = units.map(|(unit, letter)| {
+        let count = rest / unit;
+        rest %= unit;
+        (count, letter)
+    });
+    let parts = parts.into_iter().skip_while(|(count, _)| *count == 0);
+    let shown: Vec<String> = parts
+        .take(2)
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, letter)| format!("{count}{letter}"))
+        .collect();
+    shown.join(" ")
 }
 
 /// Why nobody can say whether the asset is fresh, if so.

@@ -4,13 +4,12 @@
 //! `settled` waits for all of it; `latest` only for what is absolute, because there would be
 //! nothing to read.
 
-use assets::policy::CodeChanges;
 use assets::{Asset, AssetKey, Origin};
 use lineage::AssetIndex;
 
 use super::input::PlanInput;
 use super::reason::Reason;
-use super::standing::{Standing, TableState, is_built_by_itself};
+use super::standing::{Standing, TableState, is_built_by_itself, must_be_built};
 use super::verdict::Judge;
 use crate::state::{Cut, Failure};
 
@@ -130,9 +129,8 @@ impl Judge<'_> {
 /// Returns whether an asset has something to build that belongs to a cut. Its own code counts,
 /// whatever the cut: a build is on its way, and what reads the asset would have to follow.
 fn has_changes_of(asset: &Asset, standing: &Standing<'_>, cut: Option<Cut>) -> bool {
-    let outdated = standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
     let in_cut = |origin: Origin| cut.is_none_or(|cut| origin.seen <= cut.pass);
-    standing.is_missing || outdated || standing.arriving.is_some_and(in_cut)
+    must_be_built(asset, standing) || standing.arriving.is_some_and(in_cut)
 }
 
 /// Returns the failure that still stands: neither the code nor an input changed since.

@@ -1,14 +1,20 @@
 //! Whether the automation of an asset wants to wait although nothing stands in its way:
 //! `updates_on`, `tolerance`, `every`, `settle`.
+//!
+//! Commits and runs are dated by the clocks of others. What lies well ahead of ours was dated by a
+//! clock that is wrong, and nobody waits for a wrong clock to come true.
 
 use assets::AssetKey;
 use assets::policy::{OnChange, UpdatesOn};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use lineage::AssetIndex;
 
 use super::reason::Reason;
 use super::standing::Standing;
 use super::verdict::Judge;
+
+/// Clocks may be ahead of ours by this much.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 impl Judge<'_> {
     /// Whether the automation wants to wait although nothing stands in the way.
@@ -25,8 +31,7 @@ impl Judge<'_> {
         let now = self.input.now;
         if let (Some(every), Some(build)) = (on_change.every, standing.build)
             && let Some(built_at) = build.built_at
-            && let until = built_at + every
-            && now < until
+            && let Some(until) = still_waits(built_at, every, now)
         {
             let every_seconds = every.num_seconds();
             return Some((
@@ -84,7 +89,7 @@ impl Judge<'_> {
             .filter_map(|b| b.between)
             .map(|(_, last)| last)
             .max()?;
-        let at_most = on_change.settle_at_most.unwrap_or(settle * 10);
+        let at_most = on_change.settle_at_most.unwrap_or(ten_times(settle));
         let half_of_lag = self
             .input
             .graph
@@ -93,18 +98,15 @@ impl Judge<'_> {
             .max_lag
             .map(|b| b.limit / 2);
         let at_most = half_of_lag.map_or(at_most, |half| half.min(at_most));
-        let until = (last + settle).min(first + at_most);
-        (self.input.now < until).then(|| {
-            let settle_seconds = settle.num_seconds();
-            (
-                Reason::Settling {
-                    last_change_at: last,
-                    settle_seconds,
-                    until,
-                },
-                Some(until),
-            )
-        })
+        let now = self.input.now;
+        let until = still_waits(last, settle, now)?.min(still_waits(first, at_most, now)?);
+        let settle_seconds = settle.num_seconds();
+        let reason = Reason::Settling {
+            last_change_at: last,
+            settle_seconds,
+            until,
+        };
+        Some((reason, Some(until)))
     }
 }
 
@@ -115,14 +117,28 @@ fn tolerated(
 ) -> Option<(Reason, Option<DateTime<Utc>>)> {
     let tolerance = on_change.tolerance?;
     let since = standing.pending?.at;
-    let until = since + tolerance;
-    (now < until).then(|| {
-        let tolerance_seconds = tolerance.num_seconds();
-        let reason = Reason::Tolerated {
-            since,
-            tolerance_seconds,
-            until,
-        };
-        (reason, Some(until))
-    })
+    let until = still_waits(since, tolerance, now)?;
+    let tolerance_seconds = tolerance.num_seconds();
+    let reason = Reason::Tolerated {
+        since,
+        tolerance_seconds,
+        until,
+    };
+    Some((reason, Some(until)))
+}
+
+/// Returns when a wait ends that began then, unless it has ended or began by a wrong clock.
+pub(super) fn still_waits(
+    began: DateTime<Utc>,
+    wait: TimeDelta,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let until = began
+        .checked_add_signed(wait)
+        .unwrap_or(DateTime::<Utc>::MAX_UTC);
+    (now < until && began - now <= SKEW).then_some(until)
+}
+
+fn ten_times(wait: TimeDelta) -> TimeDelta {
+    wait.checked_mul(10).unwrap_or(TimeDelta::MAX)
 }

@@ -39,6 +39,9 @@ pub struct Standing<'a> {
     pub arriving: Option<Origin>,
     /// The nearest asset that cannot be observed, on any path from a root, itself included.
     pub blind_spot: Option<AssetIndex>,
+    /// An asset upstream of it that has to be built itself, because it is missing or its code
+    /// changed: what this one holds will not stay.
+    pub unbuilt: Option<AssetIndex>,
     /// A view that it reads through and that has to be built first.
     pub stale_view: Option<AssetIndex>,
     /// What is known of its last build.
@@ -113,6 +116,7 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
             standing.pending = against.pending;
             standing.arriving = against.arriving;
             standing.blind_spot = against.blind_spot;
+            standing.unbuilt = against.unbuilt;
             standing.stale_view = stale_view;
         }
     }
@@ -132,6 +136,7 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
         pending: None,
         arriving: None,
         blind_spot: None,
+        unbuilt: None,
         stale_view: None,
         build,
         intent: known.intent(index),
@@ -183,6 +188,13 @@ fn outdated_code<'a>(asset: &Asset, build: Option<&'a Build>) -> Option<&'a Code
     (built != current).then_some(built)
 }
 
+/// Returns whether the asset has to be built whatever its inputs hold: it is missing, or its code
+/// changed and its policy rebuilds.
+pub(super) fn must_be_built(asset: &Asset, standing: &Standing<'_>) -> bool {
+    let is_outdated = standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
+    standing.is_missing || is_outdated
+}
+
 /// Returns whether the asset is built here, and without a person asking for it.
 pub(super) fn is_built_by_itself(asset: &Asset) -> bool {
     asset.is_built_here() && matches!(asset.automation, Automation::OnChange(_))
@@ -194,6 +206,7 @@ struct AgainstInputs<'a> {
     pending: Option<Origin>,
     arriving: Option<Origin>,
     blind_spot: Option<AssetIndex>,
+    unbuilt: Option<AssetIndex>,
 }
 
 /// Compares an asset with its inputs, whose standings are complete already.
@@ -218,11 +231,18 @@ fn against_inputs<'a>(
     let mut behind = Vec::new();
     let mut pending: Option<Origin> = None;
     let mut arriving: Option<Origin> = None;
+    let mut unbuilt: Option<AssetIndex> = None;
     for &upstream in input.graph.inputs(index) {
         let Some(standing) = standings.get(upstream.position()) else {
             continue;
         };
         blind_spot = blind_spot.or(standing.blind_spot);
+        let is_unbuilt = must_be_built(input.graph.asset(upstream), standing);
+        unbuilt = unbuilt.or(if is_unbuilt {
+            Some(upstream)
+        } else {
+            standing.unbuilt
+        });
         pending = oldest(pending, standing.pending);
         arriving = oldest(arriving, standing.arriving);
         // A view or an exposure shows what its inputs hold at this moment: it is never behind.
@@ -245,6 +265,7 @@ fn against_inputs<'a>(
         pending,
         arriving,
         blind_spot,
+        unbuilt,
     }
 }
 

@@ -13,14 +13,15 @@
 
 use assets::policy::{Automation, CodeChanges, Consistency, OnChange};
 use assets::{Asset, AssetKey, Origin};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::decision::Action;
 use super::input::PlanInput;
 use super::obstacle::{Obstacle, standing_failure};
+use super::patience::still_waits;
 use super::reason::Reason;
-use super::standing::Standing;
+use super::standing::{Standing, must_be_built};
 use crate::state::{Cut, Failure};
 
 /// A decision before limits.
@@ -198,9 +199,12 @@ impl Judge<'_> {
         let asset = self.input.graph.asset(index);
         let cut = self.cut_of(asset, standing);
         let obstacles = self.obstacles(index, standing, cut);
+        let patience_ends = self.patience_ends(asset, cut);
         let availability_first = match asset.consistency {
             Consistency::Latest => true,
-            Consistency::Settled { proceed_after } => self.has_waited_enough(cut, proceed_after),
+            Consistency::Settled { proceed_after } => {
+                proceed_after.is_some() && patience_ends.is_none()
+            }
         };
         let decides = |obstacle: &&Obstacle| !availability_first || obstacle.is_absolute;
         if let Some(obstacle) = obstacles.iter().find(decides) {
@@ -209,7 +213,11 @@ impl Judge<'_> {
             } else {
                 Action::Wait
             };
-            return Verdict::because(action, obstacle.reason.clone(), stale).with_cut(cut);
+            // Not even patience at its end goes on without what is absolute.
+            let until = patience_ends.filter(|_| !obstacles.iter().any(|o| o.is_absolute));
+            return Verdict::because(action, obstacle.reason.clone(), stale)
+                .until(until)
+                .with_cut(cut);
         }
         if let Some((reason, until)) = self.automation_waits(index, standing, on_change) {
             return Verdict::because(Action::Wait, reason, stale)
@@ -251,9 +259,12 @@ impl Judge<'_> {
         }
     }
 
-    fn has_waited_enough(&self, cut: Option<Cut>, proceed_after: Option<TimeDelta>) -> bool {
-        matches!((cut, proceed_after), (Some(cut), Some(wait))
-            if self.input.now >= cut.fixed_at + wait)
+    /// When the asset goes on without what it waits for, if that is still to come.
+    fn patience_ends(&self, asset: &Asset, cut: Option<Cut>) -> Option<DateTime<Utc>> {
+        let Consistency::Settled { proceed_after } = asset.consistency else {
+            return None;
+        };
+        still_waits(cut?.fixed_at, proceed_after?, self.input.now)
     }
 
     /// The first input, in key order, through which changes are on their way, and since when.
@@ -275,8 +286,7 @@ impl Judge<'_> {
 
 /// Returns whether there is something to build, given what the policy makes of code changes.
 fn is_due(asset: &Asset, standing: &Standing<'_>) -> bool {
-    let outdated = standing.built_code.is_some() && asset.code_changes == CodeChanges::Rebuild;
-    standing.is_missing || outdated || !standing.behind.is_empty()
+    must_be_built(asset, standing) || !standing.behind.is_empty()
 }
 
 fn quarantined(failure: &Failure) -> Reason {

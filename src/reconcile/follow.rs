@@ -47,14 +47,14 @@ pub fn follow(
     if report.denied.is_some() || is_given_up {
         return Followed::Stuck;
     }
-    if report.in_flight > 0 || !report.is_quiet() || report.is_remote_unavailable {
+    if report.in_flight > report.hopeless || !report.is_quiet() || report.is_remote_unavailable {
         let look = shortest.saturating_mul(1 << quiet.min(6)).min(longest);
         return Followed::Again(look.max(report.asked_to_wait.unwrap_or_default()));
     }
     if !is_stale {
         return Followed::Settled;
     }
-    // Waiting that ends by itself: settle, every, tolerance.
+    // Waiting that ends by itself: settle, every, tolerance, `proceed_after`.
     let next = decisions.iter().filter_map(|decision| decision.until).min();
     match next {
         Some(until) => {

@@ -16,6 +16,10 @@ use crate::plan::{Action, Plan, PlanInput, plan};
 use crate::ports::{DecisionRecord, JobsError, PassRecord, StateError};
 use crate::state::{Intent, Lease, Memory};
 
+/// How long a service may make us wait at most: tables are not looked at meanwhile, and a proxy may
+/// ask for a year.
+const LONGEST_PATIENCE: Duration = Duration::from_mins(5);
+
 /// Whether a pass acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -102,6 +106,7 @@ pub async fn pass(
         settled,
         triggered,
         in_flight,
+        hopeless: adopted.hopeless.len(),
         waiting: actions(&decided, Action::Wait),
         held: actions(&decided, Action::Hold),
         unknown,
@@ -113,7 +118,7 @@ pub async fn pass(
     };
     explain_problems(
         &mut report,
-        &adopted.uncertain,
+        adopted.uncertain.iter().chain(&adopted.hopeless),
         adopted.problem,
         observed.catalog_problem,
     );
@@ -218,9 +223,9 @@ fn pin_workspace(world: World<'_>, lease: &Lease) -> Result<(), StateError> {
     }
 }
 
-fn explain_problems(
+fn explain_problems<'a>(
     report: &mut PassReport,
-    uncertain: &[(Intent, String)],
+    uncertain: impl Iterator<Item = &'a (Intent, String)>,
     problem: Option<JobsError>,
     catalog_problem: Option<String>,
 ) {
@@ -244,7 +249,8 @@ fn explain_problems(
                 message,
                 retry_after,
             } => {
-                report.asked_to_wait = report.asked_to_wait.max(retry_after);
+                let patience = retry_after.map(|asked| asked.min(LONGEST_PATIENCE));
+                report.asked_to_wait = report.asked_to_wait.max(patience);
                 note_silence(report, message);
             }
             Sent::Unauthenticated { message, hint } => {

@@ -28,6 +28,8 @@ pub struct PassReport {
     pub triggered: Vec<Triggered>,
     /// Intents under way after the pass, those just started included.
     pub in_flight: usize,
+    /// Those of them that nobody will hear of again unless a person looks.
+    pub hopeless: usize,
     /// Assets that wait.
     pub waiting: usize,
     /// Assets that are held.

@@ -5,6 +5,7 @@ use assets::task::Tasks;
 use lineage::AssetGraph;
 use serde_json::{Value, json};
 
+use super::runs::masked;
 use super::{document, instant, optional_instant};
 use crate::plan::{Decision, Plan, Reason, Request, render_parameters, sentence};
 
@@ -70,7 +71,7 @@ fn request_document(
         .zip(tasks.get(&request.task))
         .map(|(index, task)| render_parameters(request, graph.asset(index), task, environment));
     let (parameters, problem) = match rendered {
-        Some(Ok(parameters)) => (json!(parameters), Value::Null),
+        Some(Ok(parameters)) => (json!(masked(&parameters)), Value::Null),
         Some(Err(error)) => (Value::Null, json!(error.to_string())),
         None => (Value::Null, Value::Null),
     };
@@ -96,4 +97,50 @@ fn inputs(request: &Request) -> Value {
         })
     };
     Value::Array(request.inputs.iter().map(input).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName};
+    use assets::{Asset, AssetKind};
+
+    use super::*;
+
+    #[test]
+    fn parameters_that_look_like_secrets_are_masked() {
+        let key = AssetKey::new("mart").unwrap();
+        let graph = AssetGraph::build(vec![Asset::new(key.clone(), AssetKind::Table)]).unwrap();
+        let parameters = [("db_password", "hunter2"), ("env", "{{ env }}")];
+        let job = DatabricksJob {
+            job: JobReference::Id(1),
+            task_key: None,
+            parameters: parameters
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        };
+        let task = Task {
+            action: TaskAction::DatabricksJob(job),
+            select_parameter: None,
+            max_concurrent_runs: None,
+            pool: None,
+            timeout: None,
+        };
+        let name = TaskName::new("job");
+        let request = Request {
+            task: name.clone(),
+            asset: key,
+            inputs: BTreeMap::new(),
+            consumed: BTreeMap::new(),
+            code_version: None,
+            origin: None,
+            degraded_by: Vec::new(),
+            reason: String::new(),
+        };
+        let tasks = Tasks::from([(name, task)]);
+        let shown = request_document(&request, &graph, &tasks, ("dev", None));
+        let expected = json!({ "db_password": "***", "env": "dev" });
+        assert_eq!(shown["parameters"], expected);
+    }
 }

@@ -20,8 +20,12 @@ pub fn run_list(runs: &[RunRecord]) -> Value {
 
 /// Returns the parameters of an intent, with everything masked that looks like a secret.
 pub fn shown_parameters(intent: &Intent) -> BTreeMap<&str, String> {
-    let shown = intent
-        .parameters
+    masked(&intent.parameters)
+}
+
+/// Returns rendered parameters, with everything masked that looks like a secret.
+pub(super) fn masked(parameters: &BTreeMap<String, String>) -> BTreeMap<&str, String> {
+    let shown = parameters
         .iter()
         .map(|(name, value)| (name.as_str(), mask_parameter(name, value)));
     shown.collect()

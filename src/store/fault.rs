@@ -70,7 +70,9 @@ pub(super) fn database(
         },
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => StateError::Place {
             path,
-            problem: format!("it cannot be opened ({source})"),
+            problem: format!(
+                "it cannot be opened ({source}); only the user who made it may read it"
+            ),
         },
         _ => StateError::Database { attempted, source },
     }

@@ -174,20 +174,45 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), StateError> {
     set().map_err(|error| database(error, path, "opened"))
 }
 
+/// How often, and how far apart, the switch of a new file is tried: SQLite does not wait for other
+/// processes there, whatever its busy timeout, and those are done within milliseconds.
+const SWITCHES: (usize, Duration) = (100, Duration::from_millis(20));
+
 /// Switches a new file to the write-ahead log; never touches one that uses it already.
 fn use_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), StateError> {
-    let mode = |sql: &str| {
-        connection
-            .query_row(sql, (), |row| row.get::<_, String>(0))
-            .map_err(|error| database(error, path, "opened"))
+    let mode = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, String>(0));
+    let switched = || {
+        let now = mode("PRAGMA journal_mode")?;
+        if now == "wal" {
+            Ok(now)
+        } else {
+            mode("PRAGMA journal_mode = WAL")
+        }
     };
-    if mode("PRAGMA journal_mode")? == "wal" || mode("PRAGMA journal_mode = WAL")? == "wal" {
+    let (tries, pause) = SWITCHES;
+    let mut last = switched();
+    for _ in 1..tries {
+        match &last {
+            Err(error) if is_busy(error) => std::thread::sleep(pause),
+            Ok(_) | Err(_) => break,
+        }
+        last = switched();
+    }
+    if last.map_err(|error| database(error, path, "opened"))? == "wal" {
         return Ok(());
     }
     Err(StateError::Place {
         path: path.display().to_string(),
         problem: "its file system does not allow SQLite's write-ahead log".to_owned(),
     })
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
 }
 
 /// How far a file is trusted, judged before it is opened.

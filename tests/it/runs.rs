@@ -274,3 +274,25 @@ fn what_the_service_refuses_is_told_with_its_exit_code() {
     let shown = lake.json(&format!("runs show {id}"));
     assert_eq!(shown["attempts"][0]["cancel_requested_at"], Value::Null);
 }
+
+#[test]
+fn a_quiet_pass_says_nothing_where_nothing_happened() {
+    let lake = Lakehouse::built();
+    let ran = lake.run("reconcile -q");
+    assert_eq!((ran.exit, &*ran.stdout), (0, ""), "{ran:?}");
+    let told = lake.run("reconcile").stdout;
+    assert!(told.contains("0 started"), "{told}");
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_usage_errors() {
+    let lake = Lakehouse::built();
+    for args in [
+        "reconcile --watch --interval 0s",
+        "reconcile --interval 5s",
+        "runs list --limit 0",
+        "status health:bad",
+    ] {
+        assert_eq!(lake.run(args).exit, 2, "{args}");
+    }
+}

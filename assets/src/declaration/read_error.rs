@@ -196,6 +196,7 @@ fn tell(kind: ReadErrorKind, tree: &Tree, node: NodeId, location: Location) -> T
 pub(super) fn suggestion(written: &str, known: &[&str], what: &str) -> String {
     match did_you_mean(written, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
+        None if known.is_empty() => format!("{what}: nothing yet"),
         None => format!("{what}: {}", listed(known)),
     }
 }

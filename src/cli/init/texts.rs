@@ -19,6 +19,13 @@ pub(super) fn project_file(found: &Found) -> String {
             .collect()
     };
     let dbt = dbt_section(found);
+    let beside = found.dbt.as_ref().map_or_else(String::new, |dbt| {
+        let pattern = dbt.path_to("models/**/*.asset.yml");
+        format!(
+            "# For files beside dbt models add {}.\n",
+            quoted_always(&pattern)
+        )
+    });
     format!(
         "\
 # yaml-language-server: $schema={PROJECT_SCHEMA}
@@ -34,13 +41,13 @@ environments:
 {environments}
 {dbt}
 # Asset files: tables that dbt does not know, and more about those that it knows.
-assets: [\"assets/**/*.asset.yml\"]
+{beside}assets: [\"assets/**/*.asset.yml\"]
 
 # What builds assets: saved Databricks jobs, by name or id. An asset without a task is only observed.
 # tasks:
 #   dbt_build:
 #     databricks_job: {{ name: \"dbt build\" }}
-#     select_parameter: models              # this job parameter takes the models to build
+#     select_parameter: models              # this job parameter takes the model to build
 #     limits: {{ max_concurrent_runs: 4 }}
 
 # What every asset has that does not say otherwise.

@@ -37,11 +37,16 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "STATE", value_parser = state)]
     pub state: Vec<IntentState>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = LIMIT)]
+    #[arg(long, value_name = "N", default_value_t = LIMIT, value_parser = limit)]
     pub limit: usize,
     /// Only those made since an instant, or within a duration such as 1d
     #[arg(long, value_name = "INSTANT|DURATION", value_parser = since)]
     pub since: Option<Since>,
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|limit| *limit > 0);
+    limit.ok_or_else(|| "write a whole number from 1 on".to_owned())
 }
 
 impl Default for ListArgs {

@@ -1,6 +1,7 @@
 //! The planner against small worlds, one promise each.
 
 mod consistency;
+mod healthy;
 mod staleness;
 mod waiting;
 mod world;

@@ -1,10 +1,10 @@
 //! Automation modifiers, limits, order, and laws over random graphs.
 
-use assets::policy::{Bound, UpdatesOn};
-use chrono::TimeDelta;
+use assets::policy::{Bound, OnChange, UpdatesOn};
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
-use super::world::{World, key};
+use super::world::{World, key, start};
 
 fn pair() -> World {
     let mut world = World::new().source("raw.a").table("mart.b", &["raw.a"]);
@@ -20,7 +20,7 @@ fn settle_waits_for_quiet_inputs_but_not_for_ever() {
     assert_eq!(world.decisions(), ["wait mart.b: settling"]);
     let mut version = 1;
     // A commit every four minutes never lets it rest; ten times the settle is the end of patience.
-    while world.now < super::world::start() + TimeDelta::minutes(49) {
+    while world.now < start() + TimeDelta::minutes(49) {
         world.later(4);
         version += 1;
         world.commit("raw.a", version);
@@ -67,6 +67,60 @@ fn every_bounds_how_often_and_tolerance_how_soon() {
     assert_eq!(world.decisions(), ["wait mart.b: tolerated"]);
     world.later(1);
     assert_eq!(world.decisions(), ["run mart.b: upstream_changed"]);
+}
+
+#[test]
+fn nobody_waits_for_the_clock_of_another_to_come_true() {
+    let wait = |change: fn(&mut OnChange)| {
+        let mut world = pair().on_change("mart.b", change);
+        world.later(1);
+        world
+    };
+    let years = TimeDelta::days(3650);
+    for ahead in [
+        TimeDelta::hours(1),
+        years,
+        DateTime::<Utc>::MAX_UTC - start(),
+    ] {
+        let mut settling = wait(|on_change| on_change.settle = Some(TimeDelta::minutes(5)));
+        let mut tolerant = wait(|on_change| on_change.tolerance = Some(TimeDelta::days(3650)));
+        for world in [&mut settling, &mut tolerant] {
+            let now = std::mem::replace(&mut world.now, start() + ahead);
+            world.commit("raw.a", 1);
+            world.now = now;
+            assert_eq!(
+                world.decisions(),
+                ["run mart.b: upstream_changed"],
+                "{ahead}"
+            );
+        }
+        let mut often = wait(|on_change| on_change.every = Some(TimeDelta::days(3650)));
+        often.commit("raw.a", 1);
+        let mart = often.memory.builds.get_mut(&key("mart.b")).unwrap();
+        mart.built_at = Some(start() + ahead);
+        assert_eq!(
+            often.decisions(),
+            ["run mart.b: upstream_changed"],
+            "{ahead}"
+        );
+    }
+}
+
+#[test]
+fn the_longest_waits_are_waited_and_overflow_nothing() {
+    let mut world = pair().on_change("mart.b", |on_change| on_change.every = Some(TimeDelta::MAX));
+    world.commit("raw.a", 1);
+    assert_eq!(world.decisions(), ["wait mart.b: too_soon"]);
+    let mut world = pair().on_change("mart.b", |on_change| {
+        on_change.tolerance = Some(TimeDelta::MAX);
+    });
+    world.commit("raw.a", 1);
+    assert_eq!(world.decisions(), ["wait mart.b: tolerated"]);
+    let mut world = pair().on_change("mart.b", |on_change| {
+        on_change.settle = Some(TimeDelta::MAX);
+    });
+    world.commit("raw.a", 1);
+    assert_eq!(world.decisions(), ["wait mart.b: settling"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use lineage::AssetGraph;
 
-use crate::plan::{Action, Plan, PlanInput, Reason, plan};
+use crate::plan::{Action, Health, Plan, PlanInput, Reason, healths, plan, standings};
 use crate::state::{
     Basis, Build, Consumed, DataCommit, Intent, IntentId, IntentState, Memory, Observation,
     ObservedState, RetryRule,
@@ -268,6 +268,24 @@ impl World {
             self.memory.builds.entry(asset.clone()).or_default().cut = *cut;
         }
         plan
+    }
+
+    /// The health of an asset, and its lag in seconds.
+    pub(crate) fn health(&mut self, name: &str) -> (Health, Option<i64>) {
+        let (graph, tasks) = (self.graph(), tasks());
+        let input = PlanInput {
+            now: self.now,
+            pass: PassNumber(self.pass),
+            graph: &graph,
+            tasks: &tasks,
+            limits: &self.limits,
+            selected: None,
+            memory: &self.memory,
+        };
+        let decisions = plan(&input).decisions;
+        let healths = healths(&input, &standings(&input), &decisions);
+        let found = &healths[graph.index_of(name).unwrap().position()];
+        (found.health, found.lag.map(|lag| lag.num_seconds()))
     }
 
     /// What is requested now, and everything that is not `none`, with its deciding reason's code.

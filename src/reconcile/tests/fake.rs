@@ -54,6 +54,8 @@ pub(super) struct Shared {
     pub(super) monotonic: Duration,
     /// The service's clock less ours.
     pub(super) offset: TimeDelta,
+    /// Whether any answer has told us of its clock yet.
+    pub(super) has_told_time: bool,
     pub(super) chance: u128,
     pub(super) logs: BTreeMap<String, Log>,
     /// What the catalog answers; absent relations are unknown to it.
@@ -88,6 +90,7 @@ impl Fake {
             now,
             monotonic: Duration::from_secs(1),
             offset: TimeDelta::zero(),
+            has_told_time: true,
             chance: 0,
             logs: BTreeMap::new(),
             relations: BTreeMap::new(),
@@ -161,6 +164,13 @@ impl Shared {
             self.now = at;
             self.start(&request);
             self.now = now;
+        }
+    }
+
+    /// Our clock jumped: what is under way arrives when it would have.
+    pub(super) fn delay_late(&mut self, jump: TimeDelta) {
+        for (at, _) in &mut self.late {
+            *at += jump;
         }
     }
 
@@ -247,7 +257,12 @@ impl Jobs for Fake {
     }
 
     fn server_offset(&self) -> TimeDelta {
-        self.get().offset
+        let shared = self.get();
+        if shared.has_told_time {
+            shared.offset
+        } else {
+            TimeDelta::zero()
+        }
     }
 
     fn run_url(&self, _job_id: i64, _run: RunId) -> Option<String> {
@@ -257,6 +272,7 @@ impl Jobs for Fake {
     async fn job(&self, reference: &JobReference) -> Result<Job, JobsError> {
         let mut shared = self.get();
         shared.calls.push(format!("job {reference}"));
+        shared.has_told_time = true;
         if let Some(error) = shared.job_faults.pop_front() {
             return Err(error);
         }
@@ -325,6 +341,7 @@ impl Jobs for Fake {
     async fn runs_since(&self, job_id: i64, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError> {
         let mut shared = self.get();
         shared.calls.push(format!("runs_since {job_id}"));
+        shared.has_told_time = true;
         if let Some(error) = shared.poll_faults.pop_front() {
             return Err(error);
         }

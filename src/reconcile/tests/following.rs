@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use assets::policy::{Automation, OnChange};
+use assets::policy::{Automation, Consistency, OnChange};
 use chrono::TimeDelta;
 
+use super::fake::Fault;
 use super::world::Sim;
+use crate::ports::JobsError;
 use crate::reconcile::{Followed, follow};
 
 fn followed(sim: &mut Sim) -> Followed {
@@ -63,4 +65,42 @@ fn it_gives_up_on_a_request_that_cannot_be_written_down() {
     assert_eq!(report.in_flight, 0);
     assert_eq!(followed(&mut sim), Followed::Stuck);
     assert_eq!(sim.runs(), 0);
+}
+
+#[test]
+fn it_waits_for_the_end_of_patience() {
+    let mut sim = Sim::new().source("src").source("other");
+    sim = sim.table("mid", &["other", "src"]).with("mid", |asset| {
+        let proceed_after = Some(TimeDelta::seconds(4));
+        asset.consistency = Consistency::Settled { proceed_after };
+    });
+    sim.converge();
+    sim.write("src");
+    let torn = sim.write("other");
+    sim.log("other", |log| log.torn = Some(torn));
+    assert_eq!(followed(&mut sim), Followed::Again(Duration::from_secs(4)));
+    sim.later(4);
+    assert!(matches!(followed(&mut sim), Followed::Again(_)));
+    assert!(sim.is_running("mid"));
+}
+
+#[test]
+fn it_gives_up_on_an_attempt_of_which_nobody_can_ever_tell() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.fake.get().takes_correlation = false;
+    sim.fault(Fault::LostAnswer);
+    sim.pass();
+    sim.later(25 * 3600);
+    sim.take_lease();
+    assert_eq!(followed(&mut sim), Followed::Stuck);
+}
+
+#[test]
+fn it_does_not_sleep_as_long_as_anybody_may_ask_for() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.fault(Fault::Answer(JobsError::RateLimited {
+        message: "too many requests".to_owned(),
+        retry_after: Some(Duration::MAX),
+    }));
+    assert_eq!(followed(&mut sim), Followed::Again(Duration::from_mins(5)));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use assets::delta::Unreadable;
 use assets::policy::OutsideWrites;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::fake::Fault;
 use super::world::{Sim, start};
@@ -175,4 +175,32 @@ fn a_repair_from_outside_ends_a_failure() {
     assert_eq!(sim.converge(), 0);
     assert_eq!(sim.consumption("mid", "src"), "v1 by commit_time");
     assert_eq!(sim.build("mid").failure, None);
+}
+
+#[test]
+fn a_write_from_the_ends_of_time_stops_nothing() {
+    for at in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+        let mut sim = Sim::new().source("src").table("mid", &["src"]);
+        for name in ["src", "mid"] {
+            sim.log(name, |log| {
+                log.commit(at, true);
+            });
+        }
+        sim.converge();
+        sim.write("src");
+        assert_eq!(sim.converge(), 1);
+    }
+}
+
+#[test]
+fn a_writer_whose_clock_is_ahead_has_not_consumed_what_is_new() {
+    let mut sim = built();
+    sim.write("src");
+    let ahead = sim.fake.get().now + TimeDelta::hours(2);
+    // It began before the change came, on a machine that is two hours ahead.
+    sim.log("mid", |log| {
+        log.commit(ahead, true);
+    });
+    assert_eq!(sim.converge(), 1);
+    assert_eq!(sim.consumption("mid", "src"), "v1 by run");
 }

@@ -248,6 +248,29 @@ fn beyond_the_horizon_an_attempt_that_surely_has_no_run_makes_place_for_the_next
 }
 
 #[test]
+fn a_clock_that_runs_ahead_makes_no_request_older_than_it_is() {
+    let mut sim = missing();
+    sim.fault(Fault::Late(60));
+    sim.pass();
+    // The next process begins with a clock that is two days ahead, and has heard of no other.
+    sim.later(10);
+    {
+        let mut shared = sim.fake.get();
+        shared.now += TimeDelta::days(2);
+        shared.offset = -TimeDelta::days(2);
+        shared.has_told_time = false;
+        shared.delay_late(TimeDelta::days(2));
+    }
+    sim.take_lease();
+    sim.pass();
+    assert_eq!(sim.intent().attempt, 1, "a request may still be under way");
+    sim.later(301);
+    sim.pass();
+    assert_eq!(sim.runs(), 1);
+    assert_eq!(sim.intent().attempt, 1);
+}
+
+#[test]
 fn while_nobody_can_tell_an_attempt_stays_uncertain() {
     let mut sim = forgotten(Fault::LostAnswer);
     sim.fake.get().takes_correlation = false;

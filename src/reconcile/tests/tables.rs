@@ -308,3 +308,20 @@ fn a_view_whose_run_does_not_make_it_is_not_built_for_ever() {
     assert_eq!(sim.decisions(), ["hold view: quarantined"]);
     assert!(sim.memory().builds[&key("view")].failure.is_some());
 }
+
+#[test]
+fn a_source_that_is_recreated_empty_is_consumed_anew() {
+    let mut sim = built();
+    let now = sim.fake.get().now;
+    sim.log("src", |log| {
+        log.commits.clear();
+        log.table_id = "src2".to_owned();
+        log.era += 1;
+        log.commit(now, false);
+    });
+    assert_eq!(sim.decisions(), ["run mid: upstream_recreated"]);
+    sim.finish("mid");
+    assert_eq!(sim.converge(), 0);
+    sim.write("src");
+    assert_eq!(sim.converge(), 1);
+}

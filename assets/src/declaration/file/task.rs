@@ -16,7 +16,7 @@ pub(in crate::declaration) struct ProjectTaskEntry {
     /// A saved Databricks job, or one task of it.
     #[schemars(required)]
     pub(in crate::declaration) databricks_job: Option<At<DatabricksJobEntry>>,
-    /// The job parameter that takes the selection of models: many stale models, one run.
+    /// The job parameter that takes the dbt selection of the model to build.
     pub(in crate::declaration) select_parameter: Option<String>,
     /// Bounds on its runs.
     pub(in crate::declaration) limits: Option<TaskLimitsEntry>,

@@ -1,0 +1,49 @@
+//! What people are told of an asset's health: never more than is known.
+
+use assets::version::CodeVersion;
+
+use super::world::World;
+use crate::plan::Health;
+use crate::state::ObservedState;
+
+fn chain() -> World {
+    let mut world = World::new()
+        .source("raw.a")
+        .table("stg.b", &["raw.a"])
+        .table("mart.c", &["stg.b"])
+        .with("stg.b", |asset| {
+            asset.code_version = Some(CodeVersion::new("one"));
+        });
+    world.built("stg.b", &[("raw.a", 0)], 0);
+    world.built("mart.c", &[("stg.b", 0)], 0);
+    world
+}
+
+#[test]
+fn what_incorporates_everything_is_fresh_without_lag() {
+    let (health, lag) = chain().health("mart.c");
+    assert_eq!(health, Health::Fresh);
+    assert_eq!(lag, Some(0));
+}
+
+#[test]
+fn below_changed_code_nothing_is_fresh_and_nobody_knows_the_lag() {
+    let mut world = chain().with("stg.b", |asset| {
+        asset.code_version = Some(CodeVersion::new("two"));
+    });
+    assert_eq!(world.health("mart.c"), (Health::Stale, None));
+}
+
+#[test]
+fn below_a_table_that_is_gone_nothing_is_fresh() {
+    let mut world = chain();
+    world.observe("stg.b", ObservedState::Gone);
+    assert_eq!(world.health("mart.c"), (Health::Stale, None));
+}
+
+#[test]
+fn below_an_unknown_source_nothing_is_fresh() {
+    let mut world = chain();
+    world.unknown("raw.a");
+    assert_eq!(world.health("mart.c"), (Health::Unknown, None));
+}
