@@ -360,7 +360,7 @@ fn a_state_file_of_garbage_is_left_alone() {
             let ran = lake.run(args);
             assert_eq!(ran.exit, 1, "{args}: {ran:?}");
             assert!(ran.stderr.contains("error[S007]"), "{args}: {ran:?}");
-            assert!(ran.stderr.contains("\nhint: move it away"), "{ran:?}");
+            assert!(ran.stderr.contains("\nhint: restore a backup"), "{ran:?}");
         }
         assert_eq!(fs::read(lake.state_file()).unwrap(), garbage);
     }
