@@ -18,7 +18,16 @@ use crate::databricks::unreached::unreachable;
 use crate::secret::Secret;
 
 /// Tells the local time; the same source that passes take theirs from.
-pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+pub type Now = Arc<dyn Fn() -> LocalTime + Send + Sync>;
+
+/// What the clocks of this machine say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalTime {
+    /// The wall clock, UTC; it may jump.
+    pub wall: DateTime<Utc>,
+    /// Since some fixed point; never goes back, and goes on while the machine sleeps.
+    pub monotonic: Duration,
+}
 
 /// Bounds of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +115,8 @@ impl std::fmt::Debug for Clock {
 
 #[derive(Debug, Default, Clone)]
 struct Seen {
-    offset: Option<TimeDelta>,
+    /// The `Date` of the last answer that had one, and when it came.
+    heard: Option<(DateTime<Utc>, LocalTime)>,
     workspace_id: Option<String>,
 }
 
@@ -137,10 +147,21 @@ impl Transport {
 
     /// Returns the server's clock minus ours, as of the last answer; good to about a second.
     pub(super) fn server_offset(&self) -> Option<TimeDelta> {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .offset
+        let (server, at) = self.heard()?;
+        Some(server.signed_duration_since(at.wall))
+    }
+
+    /// Returns the server's clock now, by its last answer and the time since; good to about a
+    /// second, whatever the wall clock does meanwhile.
+    pub(super) fn server_now(&self) -> Option<DateTime<Utc>> {
+        let (server, at) = self.heard()?;
+        let since = (self.now.0)().monotonic.saturating_sub(at.monotonic);
+        server.checked_add_signed(TimeDelta::from_std(since).ok()?)
+    }
+
+    fn heard(&self) -> Option<(DateTime<Utc>, LocalTime)> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.heard
     }
 
     /// Returns the workspace id that the last answer carried.
@@ -197,17 +218,20 @@ impl Transport {
             Credential::Basic(user, password) => builder.basic_auth(user, Some(password.reveal())),
         };
         let failed = |error| unreachable(&request.call, error);
+        let asked_at = (self.now.0)().monotonic;
         let response = builder.send().await.map_err(failed)?;
-        let mut raw = self.read_head(&response);
+        let mut raw = self.read_head(&response, asked_at);
         raw.body = self.read_body(&request.call, &raw, response).await?;
         Ok(raw)
     }
 
-    fn read_head(&self, response: &Response) -> RawAnswer {
+    fn read_head(&self, response: &Response, asked_at: Duration) -> RawAnswer {
         let headers = response.headers();
         let now = (self.now.0)();
         let server_now = header(headers, DATE.as_str()).and_then(parse_http_date);
-        self.remember(headers, server_now, now);
+        // A process that was stopped in the middle reads its answer long after it was dated.
+        let is_recent = now.monotonic.saturating_sub(asked_at) <= self.limits.total;
+        self.remember(headers, server_now.filter(|_| is_recent), now);
         let location = header(headers, LOCATION.as_str());
         RawAnswer {
             status: response.status().as_u16(),
@@ -216,7 +240,7 @@ impl Transport {
                 .to_owned(),
             request_id: header(headers, "x-request-id").map(str::to_owned),
             retry_after: header(headers, RETRY_AFTER.as_str())
-                .and_then(|value| parse_retry_after(value, server_now, now)),
+                .and_then(|value| parse_retry_after(value, server_now, now.wall)),
             location: location
                 .filter(|_| response.status().is_redirection())
                 .map(|location| target_host(response.url(), location)),
@@ -224,10 +248,10 @@ impl Transport {
         }
     }
 
-    fn remember(&self, headers: &HeaderMap, server_now: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+    fn remember(&self, headers: &HeaderMap, server_now: Option<DateTime<Utc>>, now: LocalTime) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(server_now) = server_now {
-            seen.offset = Some(server_now.signed_duration_since(now));
+            seen.heard = Some((server_now, now));
         }
         // It is stored and shown: a proxy that sends an essay there is not believed.
         let is_id = |id: &&str| (1..=64).contains(&id.len());

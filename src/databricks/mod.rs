@@ -41,7 +41,7 @@ pub use credentials::{
 pub use credentials_error::CredentialsError;
 pub use error::{Answer, ApiError, Call, Unreached};
 pub use host::{Host, HostError};
-pub use http::{ClientError, Limits, Now};
+pub use http::{ClientError, Limits, LocalTime, Now};
 pub use ids::{JobId, RunId};
 pub use job::{FindJobError, Job, OwnTrigger};
 pub use jobs::{RunFilter, RunRequest};

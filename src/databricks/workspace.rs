@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Url;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -91,6 +91,12 @@ impl Workspace {
     /// about a second.
     pub fn server_offset(&self) -> Option<TimeDelta> {
         self.0.transport.server_offset()
+    }
+
+    /// Returns the server's clock now, by the date of its last answer and the time since, UTC; good
+    /// to about a second.
+    pub fn server_now(&self) -> Option<DateTime<Utc>> {
+        self.0.transport.server_now()
     }
 
     /// Returns the workspace id that the last answer carried, if any did.

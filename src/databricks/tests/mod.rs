@@ -16,6 +16,14 @@ use crate::secret::Secret;
 use server::Server;
 
 /// The local clock of all tests, three seconds behind the server's.
+fn local_time() -> LocalTime {
+    let monotonic = Duration::from_secs(1000);
+    LocalTime {
+        wall: local_now(),
+        monotonic,
+    }
+}
+
 fn local_now() -> DateTime<Utc> {
     "2026-11-20T06:00:00Z".parse().unwrap()
 }
@@ -40,7 +48,7 @@ fn connect(server: &Server, auth: Auth, limits: Limits) -> (Workspace, Waits) {
         sources: std::collections::BTreeMap::new(),
     };
     let settings = Settings { limits, pacing };
-    let workspace = Workspace::new(connection, settings, Arc::new(local_now)).unwrap();
+    let workspace = Workspace::new(connection, settings, Arc::new(local_time)).unwrap();
     (workspace, waits)
 }
 

@@ -256,13 +256,9 @@ impl Jobs for Fake {
         self.get().workspace.clone()
     }
 
-    fn server_offset(&self) -> TimeDelta {
+    fn service_now(&self) -> Option<DateTime<Utc>> {
         let shared = self.get();
-        if shared.has_told_time {
-            shared.offset
-        } else {
-            TimeDelta::zero()
-        }
+        shared.has_told_time.then(|| shared.service_now())
     }
 
     fn run_url(&self, _job_id: i64, _run: RunId) -> Option<String> {
