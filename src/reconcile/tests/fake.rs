@@ -12,8 +12,8 @@ use assets::delta::{Commit, Reading, Unreadable};
 use assets::task::JobReference;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use workspace::MemoryLog;
 
-use super::log::Log;
 use crate::execute::CORRELATION;
 use crate::ports::{
     Catalog, Clock, Job, Jobs, JobsError, Random, Run, RunRequest, RunState, TableLocation,
@@ -57,7 +57,7 @@ pub(super) struct Shared {
     /// Whether any answer has told us of its clock yet.
     pub(super) has_told_time: bool,
     pub(super) chance: u128,
-    pub(super) logs: BTreeMap<String, Log>,
+    pub(super) logs: BTreeMap<String, MemoryLog>,
     /// What the catalog answers; absent relations are unknown to it.
     pub(super) relations: BTreeMap<String, Option<String>>,
     pub(super) catalog_fault: Option<JobsError>,

@@ -3,7 +3,6 @@
 mod adoption;
 mod fake;
 mod following;
-mod log;
 mod outside;
 mod protocol;
 mod random;
