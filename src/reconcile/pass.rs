@@ -78,13 +78,18 @@ pub async fn pass(
     let mut triggered = Vec::new();
     let mut new = 0;
     if let Some(hands) = hands {
-        learn_workspace(hands, &adopted.to_send, &decided, scope).await;
+        let silence = learn_workspace(hands, &adopted.to_send, &decided, scope).await;
         pin_workspace(world, lease)?;
         let intents = intend(hands, scope, lease, number, &decided)?;
         new = intents.made.len();
         triggered = intents.refused;
-        let to_send = adopted.to_send.into_iter().chain(intents.made).collect();
-        triggered.extend(send_all(hands, scope, lease, to_send).await?);
+        if let Some(silence) = silence {
+            // It may be another workspace than this state's: what was written down waits.
+            adopted.problem = adopted.problem.or(Some(silence));
+        } else {
+            let to_send = adopted.to_send.into_iter().chain(intents.made).collect();
+            triggered.extend(send_all(hands, scope, lease, to_send).await?);
+        }
     }
     world.state.finish_pass(
         lease,
