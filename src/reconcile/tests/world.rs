@@ -53,6 +53,7 @@ impl Sim {
         let fake = Fake::new(start());
         let store = Store::open_in_memory_copy(Path::new("/nowhere/state.db")).unwrap();
         let lease = store.acquire_lease("p0", start(), LEASE_LIFETIME).unwrap();
+        store.record_search(&lease, None, start()).unwrap();
         Self {
             fake,
             state: Trapped::new(store),
