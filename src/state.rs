@@ -344,7 +344,8 @@ pub struct Intent {
 /// The retry rule of an asset, as an intent keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryRule {
-    /// Attempts in all, at least 1.
+    /// Attempts in all, at least 1; 0 for a run that was found and of which nobody can tell for
+    /// sure which asset it is for: nothing follows from its failure.
     pub attempts: u32,
     /// Seconds before the second attempt.
     pub backoff_seconds: i64,

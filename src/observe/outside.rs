@@ -17,10 +17,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use lineage::{AssetGraph, AssetIndex};
 
-use super::{Eyes, Seen};
+use super::{Eyes, Inputs, Seen};
 use crate::ports::{Sighting, StateError, TableLocation};
 use crate::state::{
-    Basis, Build, Consumed, DataCommit, Failure, Intent, Memory, ObservedState, RunId,
+    Basis, Build, Consumed, DataCommit, Failure, Intent, IntentId, Memory, ObservedState, RunId,
 };
 
 /// The margin where the policy ignores outside writes but a table has to be adopted all the same.
@@ -32,19 +32,33 @@ const ADOPTED_AT_ONCE: usize = 10;
 /// Clocks may differ by this much between the stamp of a request and a commit of its run.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
 
-/// Completes sightings with who wrote what.
+/// What is known before a look.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) graph: &'a AssetGraph,
+    pub(super) memory: &'a Memory,
+    pub(super) locations: &'a BTreeMap<AssetKey, TableLocation>,
+    /// Intents of runs that were found and are not written down yet.
+    pub(super) found: &'a [&'a Intent],
+}
+
+/// Completes sightings with who wrote what, and says what runs that were found read.
 pub(super) async fn attribute(
     eyes: Eyes<'_>,
-    graph: &AssetGraph,
-    memory: &Memory,
-    locations: &BTreeMap<AssetKey, TableLocation>,
+    known: Known<'_>,
     (pass, now): (PassNumber, DateTime<Utc>),
     mut seen: Vec<Seen>,
-) -> Result<Vec<Sighting>, StateError> {
+) -> Result<(Vec<Sighting>, BTreeMap<IntentId, Inputs>), StateError> {
+    let Known {
+        graph,
+        memory,
+        locations,
+        found,
+    } = known;
     let mut ours = BTreeSet::new();
-    for found in &mut seen {
-        if attribute_commits(eyes, memory, found)? {
-            ours.insert(found.sighting.asset.clone());
+    for looked in &mut seen {
+        if attribute_commits(eyes, memory, found, looked)? {
+            ours.insert(looked.sighting.asset.clone());
         }
     }
     // Heads include what this pass saw, so that an adopted table is compared with all of it.
@@ -78,7 +92,11 @@ pub(super) async fn attribute(
         })
         .buffered(ADOPTED_AT_ONCE);
     let mut adopted: BTreeMap<_, _> = adopted.collect().await;
-    Ok(seen
+    let inputs = futures::stream::iter(found)
+        .map(|intent| async move { (intent.id.clone(), history.inputs_at_start(intent).await) })
+        .buffered(ADOPTED_AT_ONCE);
+    let inputs = inputs.collect().await;
+    let sightings = seen
         .into_iter()
         .map(|found| {
             let mut sighting = found.sighting;
@@ -95,19 +113,21 @@ pub(super) async fn attribute(
             }
             sighting
         })
-        .collect())
+        .collect();
+    Ok((sightings, inputs))
 }
 
 /// Marks the commits that our runs wrote; returns whether the newest one is ours.
 fn attribute_commits(
     eyes: Eyes<'_>,
     memory: &Memory,
+    adopted: &[&Intent],
     found: &mut Seen,
 ) -> Result<bool, StateError> {
     let mut is_newest_ours = false;
     let asset = found.sighting.asset.clone();
     for commit in &found.commits {
-        let author = author(eyes, memory, &asset, commit)?;
+        let author = author(eyes, memory, adopted, (&asset, commit))?;
         is_newest_ours = !matches!(author, Author::Other);
         let Author::Run(intent) = author else {
             continue;
@@ -140,14 +160,19 @@ enum Author {
 fn author(
     eyes: Eyes<'_>,
     memory: &Memory,
-    asset: &AssetKey,
-    commit: &Commit,
+    found: &[&Intent],
+    (asset, commit): (&AssetKey, &Commit),
 ) -> Result<Author, StateError> {
     let runs = [commit.writer.job_run_id, commit.writer.task_run_id];
     let mut names_a_run = false;
     for run in runs.into_iter().flatten().map(RunId) {
         names_a_run = true;
-        if let Some(intent) = eyes.state.intent_of_run(run)? {
+        let adopted = found.iter().find(|intent| intent.run_id == Some(run));
+        let recorded = match adopted {
+            Some(intent) => Some((*intent).clone()),
+            None => eyes.state.intent_of_run(run)?,
+        };
+        if let Some(intent) = recorded {
             return Ok(if intent.assets.contains(asset) {
                 Author::Run(Box::new(intent))
             } else {
@@ -155,10 +180,8 @@ fn author(
             });
         }
     }
-    let open = memory
-        .open_intents
-        .values()
-        .find(|intent| intent.assets.contains(asset));
+    let mut open = memory.open_intents.values().chain(found.iter().copied());
+    let open = open.find(|intent| intent.assets.contains(asset));
     // A lost answer leaves a run whose id we do not know yet: its commits are ours all the same.
     let may_be_unrecorded = |intent: &&Intent| intent.run_id.is_none() || !names_a_run;
     let open = open
@@ -173,6 +196,13 @@ fn author(
 
 /// Whether a commit may have come of what was sent for an intent, earlier attempts included.
 fn has_begun(intent: &Intent, commit: &Commit) -> bool {
+    if intent.is_found {
+        // Nobody here knows what came before the run. One that may be for several assets claims
+        // only what names it.
+        let is_sole = intent.assets.len() == 1;
+        let began_at = intent.first_sent_at.filter(|_| is_sole);
+        return began_at.is_some_and(|began| commit.committed_at >= began);
+    }
     let began = if intent.attempt > 1 {
         Some(intent.created_at)
     } else {
@@ -271,6 +301,13 @@ fn unbuilt(build: &Build) -> Build {
     }
 }
 
+/// The last instant before another one: what was committed at the very instant at which a run
+/// started may have come too late for it.
+fn before(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.checked_sub_signed(TimeDelta::microseconds(1))
+        .unwrap_or(at)
+}
+
 /// The commits of all tables, as far back as somebody asks.
 struct History<'a> {
     eyes: Eyes<'a>,
@@ -329,10 +366,30 @@ impl History<'_> {
             .unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
+    /// What a run that was found is taken to have read: the heads at its start. It may have read
+    /// more, which costs a run and loses nothing.
+    async fn inputs_at_start(&self, intent: &Intent) -> Inputs {
+        let Some(at) = intent.first_sent_at.map(before) else {
+            return Inputs::new();
+        };
+        let mut inputs = Inputs::new();
+        for asset in &intent.assets {
+            let Some(index) = self.graph.index_of(asset.as_str()) else {
+                continue;
+            };
+            let of_asset = inputs.entry(asset.clone()).or_default();
+            for &input in self.graph.inputs(index) {
+                let key = &self.graph.asset(input).key;
+                of_asset.insert(key.clone(), self.head_at(key, at).await);
+            }
+        }
+        inputs
+    }
+
     async fn run_start(&self, commit: &Commit) -> Option<DateTime<Utc>> {
         let run = RunId(commit.writer.job_run_id.or(commit.writer.task_run_id)?);
         let run = self.eyes.jobs?.run(run).await.ok()?;
-        Some(run.started_at)
+        Some(before(run.started_at))
     }
 
     /// A stamped version means the incarnation that is there now, and never more than what was
@@ -348,7 +405,9 @@ impl History<'_> {
     /// The data version of a table at an instant: what is remembered, else what the log says.
     async fn head_at(&self, key: &AssetKey, at: DateTime<Utc>) -> Option<TableVersion> {
         let known: Vec<&DataCommit> = self.commits(key).collect();
-        if let Some(commit) = known.iter().rev().find(|commit| commit.committed_at <= at) {
+        // Commits may be dated by clocks that disagree: what follows a later one came later.
+        let before = known.iter().take_while(|commit| commit.committed_at <= at);
+        if let Some(commit) = before.last() {
             return Some(commit.version.clone());
         }
         let oldest = known.first()?;

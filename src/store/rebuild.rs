@@ -35,7 +35,7 @@ pub(super) fn go_on(
     let epoch = lease::raise(write, epoch, now)?;
     restore::raise_generation(write, generation)?;
     let detail = json!({ "epoch": epoch });
-    audit::append(write, now, "state.rebuilt", "state", &detail)?;
     search::record(write, Some(&Search::new(SearchCause::Rebuilt)), now)?;
+    audit::append(write, now, "state.rebuilt", "state", &detail)?;
     Ok(epoch)
 }

@@ -280,8 +280,8 @@ fn go_on(
         "epoch": epoch,
         "looked_up": ids,
     });
-    audit::append(write, now, "state.restored", "state", &detail)?;
     search::record(write, Some(&Search::new(SearchCause::Restored)), now)?;
+    audit::append(write, now, "state.restored", "state", &detail)?;
     Ok((epoch, open))
 }
 

@@ -106,23 +106,17 @@ pub(super) fn adopt_run(
 
 /// Returns the open intents of these assets, or nothing if one of them is not in doubt.
 fn open_of(write: &Write<'_>, assets: &[AssetKey]) -> Result<Option<Vec<(IntentId, u32)>>, Fault> {
-    let sql = "SELECT DISTINCT i.id, i.attempt, i.state
+    let sql = "SELECT DISTINCT i.id, i.attempt, i.state = 'uncertain' AND NOT i.is_found
                FROM intent_asset a JOIN intent i ON i.id = a.intent
                WHERE a.is_open = 1 AND a.asset IN (SELECT value FROM json_each(?1))
                ORDER BY i.id";
-    let open = list(
-        &write.tx,
-        "intent",
-        sql,
-        params![to_json(&assets)?],
-        |cells| Ok((IntentId(cells.take()?), cells.small()?, cells.state()?)),
-    )?;
-    let is_in_doubt =
-        |(_, _, state): &(IntentId, u32, IntentState)| *state == IntentState::Uncertain;
-    Ok(open.iter().all(is_in_doubt).then(|| {
-        let ids = open.into_iter().map(|(id, attempt, _)| (id, attempt));
-        ids.collect()
-    }))
+    let of = params![to_json(&assets)?];
+    let open = list(&write.tx, "intent", sql, of, |cells| {
+        let id = (IntentId(cells.take()?), cells.small()?);
+        Ok((id, cells.take::<bool>()?))
+    })?;
+    let is_in_doubt = open.iter().all(|(_, is_in_doubt)| *is_in_doubt);
+    Ok(is_in_doubt.then(|| open.into_iter().map(|(id, _)| id).collect()))
 }
 
 /// Closes an intent in doubt whose assets a later intent has a run for: it must have been settled
