@@ -7,6 +7,7 @@ mod outside;
 mod protocol;
 mod random;
 mod recovery;
+mod search;
 mod tables;
 mod traps;
 mod updates;

@@ -70,11 +70,13 @@ pub enum Fault {
     LogCut,
     /// A backup of the state is put back.
     Restored,
+    /// The state is lost and rebuilt.
+    Rebuilt,
 }
 
 impl Fault {
     /// Every fault, in the order of the table that is printed.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Kill,
         Self::Stop,
         Self::TransactionFails,
@@ -107,6 +109,7 @@ impl Fault {
         Self::Replaced,
         Self::LogCut,
         Self::Restored,
+        Self::Rebuilt,
     ];
 
     /// Returns its name, as `--only` takes it.
@@ -144,6 +147,7 @@ impl Fault {
             Self::Replaced => "replaced",
             Self::LogCut => "log-cut",
             Self::Restored => "restored",
+            Self::Rebuilt => "rebuilt",
         }
     }
 

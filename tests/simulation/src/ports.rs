@@ -358,6 +358,14 @@ impl Jobs for Ports<'_> {
         })
     }
 
+    async fn all_runs_since(&self, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError> {
+        self.ask(Step::AllRunsSince, |world| {
+            let runs = world.service.told(world.time.truth);
+            let began = runs.filter(|run| run.started_at >= from);
+            Ok(began.cloned().collect())
+        })
+    }
+
     async fn cancel(&self, id: RunId) -> Result<(), JobsError> {
         self.ask(Step::Cancel, |world| {
             if let Some(run) = world.service.get_mut(id) {

@@ -75,6 +75,7 @@ impl Workshop {
     pub fn play(&mut self, seed: u64, keeps_trace: bool) -> Outcome {
         let world = Rc::new(RefCell::new(self.world(seed, keeps_trace)));
         let mut schedule = Schedule {
+            template: &self.template,
             world: Rc::clone(&world),
             slots: (0..3).map(|_| None).collect(),
             began: 0,
@@ -132,7 +133,7 @@ impl Workshop {
             service: Service::showing_after(shows_after),
             store: Arc::new(self.template.copy_in_memory().unwrap()),
             backup: None,
-            was_restored: false,
+            was_replaced: false,
             intents: BTreeMap::new(),
             dead: BTreeSet::new(),
             standing: vec![None; 3],
@@ -158,6 +159,7 @@ fn template(bugs: &Bugs) -> Store {
 }
 
 struct Schedule<'a> {
+    template: &'a Store,
     world: Rc<RefCell<World>>,
     slots: Vec<Option<Process>>,
     /// Processes that were begun.
@@ -254,6 +256,9 @@ impl Schedule<'_> {
         let at = process.at;
         self.with(|world| world.standing[slot] = goes_on.then_some(at));
         if !goes_on && let Some(process) = self.slots[slot].take() {
+            // Whoever looks for it finds no such process any more.
+            let name = format!("p{}", process.number);
+            self.with(|world| world.dead.insert(name));
             process.bury(self.stacks);
         }
         goes_on
@@ -262,7 +267,8 @@ impl Schedule<'_> {
     /// The slots whose processes live and are not between two passes.
     fn amid(&self) -> Vec<usize> {
         let slots = self.slots.iter().enumerate();
-        let amid = |process: &Process| process.at.step != Step::Idle;
+        let amid =
+            |process: &Process| process.at.step != Step::Idle && process.stopped_until.is_none();
         slots
             .filter(|(_, slot)| slot.as_ref().is_some_and(amid))
             .map(|(at, _)| at)
@@ -323,7 +329,53 @@ impl Schedule<'_> {
         });
     }
 
-    fn back_up_or_restore(&mut self) {}
+    /// A backup is made; sooner or later it is put back, or the state is lost for good. Nobody works
+    /// with a state file while that is done.
+    fn back_up_or_restore(&mut self) {
+        let is_to_be_made = self.with(|world| world.dice.one_in(2));
+        if is_to_be_made {
+            return self.with(|world| {
+                let store = world.store.copy_in_memory().unwrap();
+                world.note(|_| "the state is backed up".to_owned());
+                world.backup = Some(store);
+            });
+        }
+        let is_lost = self.with(|world| world.backup.is_none() || world.dice.one_in(2));
+        let fault = if is_lost {
+            Fault::Rebuilt
+        } else {
+            Fault::Restored
+        };
+        if !self.with(|world| world.faults.has(fault)) {
+            return;
+        }
+        self.with(|world| world.struck(fault));
+        for slot in 0..self.slots.len() {
+            self.kill_slot(slot);
+        }
+        let fresh = self.template.copy_in_memory().unwrap();
+        self.with(|world| {
+            let now = world.time.wall();
+            let epoch = world
+                .store
+                .lease_info()
+                .unwrap()
+                .map_or(0, |info| info.epoch);
+            let store = match world.backup.take().filter(|_| !is_lost) {
+                Some(backup) => {
+                    backup.go_on_from_backup(epoch, "ann", now).unwrap();
+                    backup
+                }
+                None => {
+                    fresh.go_on_from_nothing(epoch, "ann", now).unwrap();
+                    fresh
+                }
+            };
+            world.note(|_| format!("the state is {}", fault.name()));
+            world.store = Arc::new(store);
+            world.was_replaced = true;
+        });
+    }
 
     /// The faults stop: whoever still lives ends, and one process makes passes until nothing is left.
     fn come_to_rest(&mut self) {
@@ -355,7 +407,10 @@ impl Schedule<'_> {
             });
             let after =
                 self.with(|world| (world.store.generation().unwrap(), world.service.runs.len()));
-            let is_open = self.with(|world| !world.store.load().unwrap().open_intents.is_empty());
+            let is_open = self.with(|world| {
+                let memory = world.store.load().unwrap();
+                !memory.open_intents.is_empty() || memory.search.is_some()
+            });
             if !is_busy && before == after && !is_open && self.with(lift_quarantines) == 0 {
                 self.with(invariants::converged);
                 return;

@@ -4,7 +4,9 @@ use assets::version::PassNumber;
 use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use headwater::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
-use headwater::state::{CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Settlement};
+use headwater::state::{
+    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+};
 use headwater::store::Store;
 
 use crate::bugs::Bug;
@@ -185,6 +187,32 @@ impl State for Ports<'_> {
             let unknown = self.inner().unknown.borrow();
             self.with(|world| world.check_intended(intent, &unknown));
             Ok(())
+        })
+    }
+
+    fn adopt_run(
+        &self,
+        lease: &Lease,
+        found: &Intent,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.tx(Step::AdoptRun, |store| {
+            let done = store.adopt_run(&self.lease(lease), found, now)?;
+            if let Some(run) = found.run_id.filter(|_| done) {
+                self.with(|world| world.check_recorded(&found.id, found.attempt, run));
+            }
+            Ok(done)
+        })
+    }
+
+    fn record_search(
+        &self,
+        lease: &Lease,
+        search: Option<&Search>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StateError> {
+        self.tx(Step::RecordSearch, |store| {
+            store.record_search(&self.lease(lease), search, now)
         })
     }
 

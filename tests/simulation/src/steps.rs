@@ -13,6 +13,8 @@ pub enum Step {
     Load,
     PinWorkspace,
     IntentOfRun,
+    AdoptRun,
+    RecordSearch,
     RecordSightings,
     RecordCuts,
     RecordDecisions,
@@ -34,12 +36,13 @@ pub enum Step {
     Run,
     ActiveRuns,
     RunsSince,
+    AllRunsSince,
     Cancel,
 }
 
 impl Step {
     /// Every step, in the order of the table that is printed.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::Idle,
         Self::AcquireLease,
         Self::BeginPass,
@@ -48,6 +51,7 @@ impl Step {
         Self::Run,
         Self::ActiveRuns,
         Self::RunsSince,
+        Self::AllRunsSince,
         Self::Cancel,
         Self::RecordCancelRequest,
         Self::RecordUncertain,
@@ -57,6 +61,8 @@ impl Step {
         Self::IntentOfRun,
         Self::ReadBack,
         Self::RecordSightings,
+        Self::AdoptRun,
+        Self::RecordSearch,
         Self::Settle,
         Self::RecordCuts,
         Self::RecordDecisions,
@@ -80,6 +86,8 @@ impl Step {
             Self::Load => "load",
             Self::PinWorkspace => "pin_workspace",
             Self::IntentOfRun => "intent_of_run",
+            Self::AdoptRun => "adopt_run",
+            Self::RecordSearch => "record_search",
             Self::RecordSightings => "record_sightings",
             Self::RecordCuts => "record_cuts",
             Self::RecordDecisions => "record_decisions",
@@ -98,6 +106,7 @@ impl Step {
             Self::Run => "run",
             Self::ActiveRuns => "active_runs",
             Self::RunsSince => "runs_since",
+            Self::AllRunsSince => "all_runs_since",
             Self::Cancel => "cancel",
         }
     }
@@ -111,6 +120,7 @@ impl Step {
                 | Self::Run
                 | Self::ActiveRuns
                 | Self::RunsSince
+                | Self::AllRunsSince
                 | Self::Cancel
         )
     }

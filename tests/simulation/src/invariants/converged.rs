@@ -31,12 +31,14 @@ pub(crate) fn converged(world: &mut World) {
 }
 
 fn check_runs(world: &mut World) {
-    let since = world.backup.as_ref().map_or(0, |backup| backup.runs);
-    // Runs that were begun between a backup and its return may be known to nobody.
-    let orphan = world.service.runs.iter().skip(since).find_map(|run| {
+    // A run that ended before its state was replaced is nobody's any more.
+    if world.was_replaced {
+        return;
+    }
+    let orphan = world.service.runs.iter().find_map(|run| {
         let (intent, _) = run.correlation().and_then(of_correlation)?;
         let found = world.store.intent(&intent).unwrap();
-        (found.is_none() && !world.was_restored).then_some(run.run.id)
+        found.is_none().then_some(run.run.id)
     });
     if let Some(run) = orphan {
         world.violate("L2", || format!("run {run} belongs to no intent"));

@@ -8,6 +8,9 @@ use super::World;
 use super::service::Phase;
 use crate::faults::Fault;
 
+/// The longest time between what a run reads and what it writes.
+const LONGEST_WORK: TimeDelta = TimeDelta::minutes(25);
+
 impl World {
     /// Somebody writes a source.
     pub(crate) fn write_source(&mut self) {
@@ -148,16 +151,20 @@ impl World {
             Phase::Started => {
                 let reads = self.lake.read(&inputs);
                 self.note(|world| format!("run {id} reads {}", world.told(&reads)));
-                self.service.runs[at].phase = Phase::Read(reads);
+                self.service.runs[at].phase = Phase::Read(reads, now);
+            }
+            // What a run takes is bounded by the margin that is assumed of writes of unknown writers.
+            Phase::Read(_, since) if now - since > LONGEST_WORK => {
+                self.service.runs[at].phase = Phase::Started;
             }
             // Somebody else's write in between is not undone by writing nothing.
-            Phase::Read(reads) if is_quiet && self.is_undisturbed(asset, at) => {
+            Phase::Read(reads, _) if is_quiet && self.is_undisturbed(asset, at) => {
                 self.lake.of_mut(asset).confirm(reads);
                 self.struck(Fault::QuietSuccess);
                 self.service.runs[at].end(RunState::Succeeded, now);
                 self.note(|_| format!("run {id} succeeds and had nothing to write"));
             }
-            Phase::Read(reads) => {
+            Phase::Read(reads, _) => {
                 let names = self.names_runs.then_some(id.0);
                 let table = self.lake.of_mut(asset);
                 table.log.exists = true;

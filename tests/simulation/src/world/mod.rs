@@ -49,8 +49,10 @@ pub(crate) struct World {
     pub(crate) lake: Lake,
     pub(crate) service: Service,
     pub(crate) store: Arc<Store>,
-    pub(crate) backup: Option<Backup>,
-    pub(crate) was_restored: bool,
+    /// The last copy that was made of it.
+    pub(crate) backup: Option<Store>,
+    /// Whether a backup or nothing took the place of a state.
+    pub(crate) was_replaced: bool,
     /// Intents that any state ever had, with the asset of each.
     pub(crate) intents: BTreeMap<IntentId, usize>,
     /// Holders of the lease that are dead.
@@ -60,12 +62,6 @@ pub(crate) struct World {
     pub(crate) coverage: Coverage,
     pub(crate) violation: Option<Violation>,
     pub(crate) trace: Trace,
-}
-
-/// A copy of the state file, and what was known then.
-pub(crate) struct Backup {
-    pub(crate) store: Store,
-    pub(crate) runs: usize,
 }
 
 impl World {

@@ -17,8 +17,8 @@ use super::lake::Reads;
 pub(crate) enum Phase {
     /// It has read nothing yet.
     Started,
-    /// It has read its inputs.
-    Read(Reads),
+    /// It has read its inputs, at that time.
+    Read(Reads, DateTime<Utc>),
     /// It has committed what came of them.
     Wrote,
 }
