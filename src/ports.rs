@@ -334,6 +334,18 @@ pub trait State: Send + Sync {
         settlement: &Settlement,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError>;
+    /// Settles an attempt because its request was refused; checks the lease as well.
+    ///
+    /// A refusal tells of one request only: whoever took the lease over since may have sent another
+    /// one, which was not refused.
+    fn settle_refused(
+        &self,
+        lease: &Lease,
+        intent: &IntentId,
+        attempt: u32,
+        settlement: &Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
     /// Lets a quarantined asset be tried again; returns whether it was quarantined.
     fn lift_quarantine(
         &self,

@@ -59,7 +59,11 @@ pub async fn adopt<'a>(
     names: (&str, &str),
     open: impl IntoIterator<Item = &'a Intent>,
 ) -> Result<Adopted, StateError> {
-    let mut adopted = Adopted::default();
+    let open: Vec<&Intent> = open.into_iter().collect();
+    let mut adopted = Adopted {
+        problem: learn_time(hands, &open).await,
+        ..Adopted::default()
+    };
     let mut running = Vec::new();
     for intent in open {
         match intent.state {
@@ -80,6 +84,24 @@ pub async fn adopt<'a>(
     }
     poll(hands, windows, &running, &mut adopted).await?;
     Ok(adopted)
+}
+
+/// Lets the service tell its time before anything is judged by it; returns why it cannot be asked.
+///
+/// Our own clock may be hours behind, and then every request would seem to be under way for ever.
+async fn learn_time(hands: Hands<'_>, open: &[&Intent]) -> Option<JobsError> {
+    let is_aged =
+        |intent: &&&Intent| matches!(intent.state, IntentState::Sending | IntentState::Uncertain);
+    let aged = open.iter().find(is_aged)?;
+    if hands.jobs.service_now().is_some() {
+        return None;
+    }
+    match hands.jobs.job(&aged.job).await {
+        // A refusal is an answer, and dated like any other.
+        Ok(_)
+        | Err(JobsError::NotFound(_) | JobsError::Refused(_) | JobsError::Forbidden { .. }) => None,
+        Err(error) => Some(error),
+    }
 }
 
 /// Whether the backoff of an attempt is over. One that ends further ahead than any backoff lasts

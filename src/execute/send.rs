@@ -55,7 +55,7 @@ pub async fn send(
     // Found before the stamp: it may take long, and tells the service's time.
     let job = match hands.jobs.job(&intent.job).await {
         Ok(job) => job,
-        Err(error) => return refuse_or_wait(hands, intent, error),
+        Err(error) => return refuse_or_wait(hands, lease, intent, error),
     };
     let now = hands.clock.now();
     let permit_from = hands.clock.monotonic();
@@ -93,7 +93,7 @@ pub async fn send(
                 attempt = intent.attempt, "run started");
             Ok(Sent::Started(run))
         }
-        Err(error) => refuse_or_wait(hands, intent, error),
+        Err(error) => refuse_or_wait(hands, lease, intent, error),
     }
 }
 
@@ -111,7 +111,12 @@ fn parameters(intent: &Intent, job: &Job) -> BTreeMap<String, String> {
 }
 
 /// What an error means: keep the attempt open, or close the intent.
-fn refuse_or_wait(hands: Hands<'_>, intent: &Intent, error: JobsError) -> Result<Sent, StateError> {
+fn refuse_or_wait(
+    hands: Hands<'_>,
+    lease: &Lease,
+    intent: &Intent,
+    error: JobsError,
+) -> Result<Sent, StateError> {
     let (code, message) = match error {
         JobsError::Unanswered(message) => return Ok(Sent::Unanswered(message)),
         JobsError::RateLimited {
@@ -131,7 +136,7 @@ fn refuse_or_wait(hands: Hands<'_>, intent: &Intent, error: JobsError) -> Result
         JobsError::Refused(message) => ("refused", message),
         JobsError::TokenRunDeleted(message) => {
             let outcome = Outcome::Cancelled { message };
-            return close(hands, intent, outcome, "run_deleted");
+            return close(hands, lease, intent, (outcome, "run_deleted"));
         }
     };
     if intent.first_sent_at.is_some() {
@@ -142,7 +147,7 @@ fn refuse_or_wait(hands: Hands<'_>, intent: &Intent, error: JobsError) -> Result
         message,
         is_exhausted: false,
     };
-    close(hands, intent, outcome, code)
+    close(hands, lease, intent, (outcome, code))
 }
 
 /// This request was refused, but an earlier one of the attempt may have had its effect: nobody can
@@ -159,9 +164,9 @@ fn doubt(hands: Hands<'_>, intent: &Intent, message: &str) -> Result<Sent, State
 
 fn close(
     hands: Hands<'_>,
+    lease: &Lease,
     intent: &Intent,
-    outcome: Outcome,
-    code: &'static str,
+    (outcome, code): (Outcome, &'static str),
 ) -> Result<Sent, StateError> {
     let now = hands.clock.now();
     let message = match &outcome {
@@ -174,7 +179,7 @@ fn close(
     };
     hands
         .state
-        .settle(&intent.id, intent.attempt, &settlement, now)?;
+        .settle_refused(lease, &intent.id, intent.attempt, &settlement, now)?;
     tracing::warn!(request_id = %intent.id, attempt = intent.attempt, error = message,
         job = %job_name(&intent.job), "run refused");
     Ok(Sent::Refused { code, message })

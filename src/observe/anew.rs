@@ -56,7 +56,7 @@ async fn add_since(
     let (table_id, first) = (oldest.version.table_id.clone(), oldest.version.version);
     let mut earlier: Vec<_> = back
         .into_iter()
-        .filter(|commit| commit.version < first && commit.committed_at > last_seen)
+        .filter(|commit| commit.version < first)
         .collect();
     earlier.reverse();
     let data = earlier

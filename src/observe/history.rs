@@ -38,8 +38,8 @@ pub(super) struct History<'a> {
     pub(super) now: DateTime<Utc>,
     /// What was just seen of each table, and whether what was known before means nothing any more.
     pub(super) fresh: BTreeMap<AssetKey, (bool, Vec<DataCommit>)>,
-    /// Commits that changed data and that nobody here knew, newest first.
-    pub(super) learned: Mutex<BTreeMap<AssetKey, Vec<Commit>>>,
+    /// What was found by reading logs back, and nobody here knew.
+    pub(super) learned: Mutex<BTreeMap<AssetKey, Learned>>,
 }
 
 impl History<'_> {
@@ -137,48 +137,51 @@ impl History<'_> {
         let oldest = known.first()?;
         let location = self.locations.get(key)?;
         let mut back = self.eyes.tables.commits_back_to(location, at).await.ok()?;
-        let version = match back.last()? {
-            commit if commit.committed_at <= at => commit.version,
-            // The log goes no further: whatever was before its first commit had been consumed.
-            commit => commit.version.checked_sub(1)?,
-        };
+        let last = back.last()?;
+        // Where the log goes no further, nobody knows what had been consumed: then nothing is.
+        let version = (last.committed_at <= at).then_some(last.version);
+        let lost = (version.is_none() && last.version > 0).then_some((last.version - 1, at));
         let first_known = oldest.version.version;
-        back.retain(|commit| commit.version < first_known && commit.version > version);
-        self.learn(key, back);
+        let is_news = |commit: &Commit| version.is_none_or(|version| commit.version > version);
+        back.retain(|commit| commit.version < first_known && is_news(commit));
+        self.learn(key, Learned { back, lost });
         Some(TableVersion {
             table_id: oldest.version.table_id.clone(),
-            version,
+            version: version?,
         })
     }
 
     /// Keeps the longest history of a table that anybody asked for.
-    fn learn(&self, key: &AssetKey, back: Vec<Commit>) {
+    fn learn(&self, key: &AssetKey, found: Learned) {
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
         let known = learned.entry(key.clone()).or_default();
-        if back.len() > known.len() {
-            *known = back;
+        if found.back.len() > known.back.len() {
+            known.back = found.back;
         }
+        known.lost = match (known.lost, found.lost) {
+            (Some((version, at)), Some((_, since))) => Some((version, at.min(since))),
+            (known, found) => known.or(found),
+        };
     }
 
     /// Adds what was learned to what was seen, so that it is remembered.
     pub(super) fn add_learned(&self, pass: PassNumber, sightings: &mut Vec<Sighting>) {
-        let learned =
-            std::mem::take(&mut *self.learned.lock().unwrap_or_else(PoisonError::into_inner));
-        for (key, back) in learned.into_iter().filter(|(_, back)| !back.is_empty()) {
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, learned) in std::mem::take(&mut *learned) {
             let Some(known) = self.commits(&key).next() else {
                 continue;
             };
-            let table_id = &known.version.table_id;
-            let commits = back.iter().rev();
-            let commits = commits.map(|commit| data_commit(table_id, commit, pass));
+            let commits = learned.commits(known, pass);
             let seen = sightings.iter_mut().find(|sighting| sighting.asset == key);
             if let Some(sighting) = seen {
                 sighting.commits.splice(0..0, commits);
-            } else if let Some(observation) = self.memory.observations.get(&key) {
+            } else if let Some(observation) = self.memory.observations.get(&key)
+                && !commits.is_empty()
+            {
                 sightings.push(Sighting {
-                    asset: key.clone(),
+                    asset: key,
                     observation: observation.clone(),
-                    commits: commits.collect(),
+                    commits,
                     consumption: None,
                     build: None,
                     forget_commits: false,
@@ -227,5 +230,43 @@ impl History<'_> {
                 .fold(origin, Origin::oldest);
         }
         origin
+    }
+}
+
+/// What reading a log back brought to light.
+#[derive(Default)]
+pub(super) struct Learned {
+    /// Commits that changed data, newest first.
+    back: Vec<Commit>,
+    /// The newest version that the log no longer tells of, and since when a consumer may lack it.
+    lost: Option<(u64, DateTime<Utc>)>,
+}
+
+impl Learned {
+    /// What it comes to, oldest first, before the oldest commit that was known.
+    fn commits(&self, known: &DataCommit, pass: PassNumber) -> Vec<DataCommit> {
+        let table_id = &known.version.table_id;
+        let back = self.back.iter().rev();
+        let mut commits: Vec<DataCommit> = back
+            .map(|commit| data_commit(table_id, commit, pass))
+            .collect();
+        if let Some((version, since)) = self.lost {
+            let first = commits.first().unwrap_or(known);
+            let lost = DataCommit {
+                version: TableVersion {
+                    table_id: table_id.clone(),
+                    version,
+                },
+                committed_at: first.committed_at,
+                origin: Origin {
+                    at: since,
+                    seen: pass,
+                },
+                operation: Some("before the readable log".to_owned()),
+                intent: None,
+            };
+            commits.insert(0, lost);
+        }
+        commits
     }
 }

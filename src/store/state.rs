@@ -175,6 +175,20 @@ impl State for Store {
         self.write(|write| settle::settle(write, intent, attempt, settlement, now))
     }
 
+    fn settle_refused(
+        &self,
+        lease: &Lease,
+        intent: &IntentId,
+        attempt: u32,
+        settlement: &Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| {
+            lease::check(&write.tx, lease)?;
+            settle::settle(write, intent, attempt, settlement, now)
+        })
+    }
+
     fn lift_quarantine(
         &self,
         asset: &AssetKey,

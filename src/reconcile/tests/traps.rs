@@ -269,6 +269,19 @@ impl State for Trapped {
         })
     }
 
+    fn settle_refused(
+        &self,
+        lease: &Lease,
+        intent: &IntentId,
+        attempt: u32,
+        settlement: &Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.step("settle_refused", |store| {
+            store.settle_refused(lease, intent, attempt, settlement, now)
+        })
+    }
+
     fn lift_quarantine(
         &self,
         asset: &AssetKey,

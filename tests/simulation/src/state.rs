@@ -308,6 +308,20 @@ impl State for Ports<'_> {
         })
     }
 
+    fn settle_refused(
+        &self,
+        lease: &Lease,
+        intent: &IntentId,
+        attempt: u32,
+        settlement: &Settlement,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.tx(Step::SettleRefused, |store| {
+            let (lease, attempt) = (self.lease(lease), self.attempt(intent, attempt));
+            store.settle_refused(&lease, intent, attempt, settlement, now)
+        })
+    }
+
     fn lift_quarantine(
         &self,
         asset: &AssetKey,

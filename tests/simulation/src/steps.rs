@@ -25,6 +25,7 @@ pub enum Step {
     RecordUncertain,
     RecordCancelRequest,
     Settle,
+    SettleRefused,
     FinishPass,
     /// Reading the logs of all tables.
     ReadTables,
@@ -42,7 +43,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in the order of the table that is printed.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Idle,
         Self::AcquireLease,
         Self::BeginPass,
@@ -71,6 +72,7 @@ impl Step {
         Self::Stamp,
         Self::RunNow,
         Self::RecordRun,
+        Self::SettleRefused,
         Self::FinishPass,
         Self::ReleaseLease,
     ];
@@ -98,6 +100,7 @@ impl Step {
             Self::RecordUncertain => "record_uncertain",
             Self::RecordCancelRequest => "record_cancel_request",
             Self::Settle => "settle",
+            Self::SettleRefused => "settle_refused",
             Self::FinishPass => "finish_pass",
             Self::ReadTables => "read tables",
             Self::ReadBack => "read back",

@@ -83,10 +83,9 @@ pub(crate) fn contents<'a>(
 /// Whether a table that was read up to a mark was read up to a version that is claimed.
 pub(crate) fn covers(table: &Table, read: Mark, claimed: &TableVersion) -> bool {
     let mut incarnations = table.incarnations(claimed.table_id.as_str());
+    let of = table.log_of(read.incarnation);
     incarnations.any(|incarnation| {
-        read >= Mark {
-            incarnation,
-            version: claimed.version,
-        }
+        let log = table.log_of(incarnation);
+        of > log || of == log && read.version >= claimed.version
     })
 }

@@ -31,8 +31,8 @@ pub(crate) struct Table {
     pub(crate) log: MemoryLog,
     /// What each incarnation is called, oldest first; a log that was rolled back keeps its name.
     ids: Vec<String>,
-    /// The incarnation that began with an empty log: what was before is no change any more.
-    since_reset: usize,
+    /// For each incarnation, the one that its log began with: versions go on within a log.
+    logs: Vec<usize>,
     written: Vec<Written>,
 }
 
@@ -48,7 +48,7 @@ impl Lake {
                 name,
                 log: MemoryLog::new(&id),
                 ids: vec![id],
-                since_reset: 0,
+                logs: vec![0],
                 written: Vec::new(),
             }
         };
@@ -121,8 +121,14 @@ impl Table {
 
     /// The oldest version that still is a change beyond a mark.
     pub(crate) fn first_beyond(&self, mark: Mark) -> Option<&Written> {
+        let log = self.log_of(self.incarnation());
         let mut written = self.written.iter();
-        written.find(|found| found.mark > mark && found.mark.incarnation >= self.since_reset)
+        written.find(|found| found.mark > mark && self.log_of(found.mark.incarnation) == log)
+    }
+
+    /// The incarnation that the log of an incarnation began with.
+    pub(crate) fn log_of(&self, incarnation: usize) -> usize {
+        self.logs[incarnation]
     }
 
     /// What it held at a mark.
@@ -185,13 +191,14 @@ impl Table {
         self.log.era += 1;
         self.log.table_id.clone_from(&id);
         self.ids.push(id);
-        self.since_reset = self.incarnation();
+        self.logs.push(self.incarnation());
     }
 
     /// It is replaced within its log: another identity, the versions go on.
     pub(crate) fn replace(&mut self, at: DateTime<Utc>, reads: Reads) {
         let id = format!("{}-{}", self.name, self.ids.len());
         self.log.table_id.clone_from(&id);
+        self.logs.push(self.log_of(self.incarnation()));
         self.ids.push(id);
         self.commit(at, reads, None);
     }
