@@ -313,7 +313,7 @@ pub struct Intent {
     pub retry: RetryRule,
     /// Cancel an attempt that runs longer than this.
     pub timeout_seconds: Option<i64>,
-    /// When it was made, UTC.
+    /// When it was made, by the service's clock, UTC.
     pub created_at: DateTime<Utc>,
     /// The pass that made it.
     pub pass: PassNumber,

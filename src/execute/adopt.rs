@@ -5,6 +5,7 @@
 //! too: it is settled once its tables have been looked at.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use assets::task::JobReference;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -52,11 +53,12 @@ pub struct Ended {
 
 /// Brings every open intent up to date.
 ///
-/// Tokens are derived from the names of project and environment, among others.
+/// Tokens are derived from the names of project and environment, among others. While runs are
+/// searched for, no attempt is taken to have none: what an earlier state sent may be under way.
 pub async fn adopt<'a>(
     hands: Hands<'_>,
     windows: Windows,
-    names: (&str, &str),
+    (names, is_searching): ((&str, &str), bool),
     open: impl IntoIterator<Item = &'a Intent>,
 ) -> Result<Adopted, StateError> {
     let open: Vec<&Intent> = open.into_iter().collect();
@@ -74,7 +76,8 @@ pub async fn adopt<'a>(
                 }
             }
             IntentState::Sending | IntentState::Uncertain => {
-                resolve_unrecorded((hands, windows), names, intent, &mut adopted).await?;
+                let known = (names, is_searching);
+                resolve_unrecorded((hands, windows), known, intent, &mut adopted).await?;
             }
             IntentState::Succeeded
             | IntentState::Failed
@@ -116,7 +119,7 @@ fn has_waited(intent: &Intent, now: DateTime<Utc>) -> bool {
 /// An attempt that was stamped and whose run is not known.
 async fn resolve_unrecorded(
     (hands, windows): (Hands<'_>, Windows),
-    names: (&str, &str),
+    (names, is_searching): ((&str, &str), bool),
     intent: &Intent,
     adopted: &mut Adopted,
 ) -> Result<(), StateError> {
@@ -146,7 +149,7 @@ async fn resolve_unrecorded(
         adopted.running += 1;
         return Ok(());
     }
-    if service_now - last < windows.longest_request {
+    if is_searching || service_now - last < windows.longest_request {
         adopted
             .uncertain
             .push((intent.clone(), UNDER_WAY.to_owned()));
@@ -275,6 +278,7 @@ async fn poll(
     }
     for intent in running {
         let Some(id) = intent.run_id else { continue };
+        let asked_at = hands.clock.monotonic();
         let answer = match active.remove(&id) {
             Some(run) => Ok(run),
             None => hands.jobs.run(id).await,
@@ -282,7 +286,9 @@ async fn poll(
         match answer {
             Ok(run) => judge_run(hands, intent, &run, adopted).await?,
             // What was started a moment ago need not show up everywhere yet.
-            Err(JobsError::NotFound(_)) if is_young(hands, windows, intent) => adopted.running += 1,
+            Err(JobsError::NotFound(_)) if was_young((hands, windows), intent, asked_at) => {
+                adopted.running += 1;
+            }
             Err(JobsError::NotFound(_)) => adopted.ended.push(Ended {
                 intent: (*intent).clone(),
                 verdict: history_expired(),
@@ -297,10 +303,12 @@ async fn poll(
     Ok(())
 }
 
-fn is_young(hands: Hands<'_>, windows: Windows, intent: &Intent) -> bool {
+/// Whether an attempt was sent so lately, when it was asked for, that its run need not have shown
+/// up. The answer may be old by now: this process may have slept on it.
+fn was_young((hands, windows): (Hands<'_>, Windows), intent: &Intent, asked_at: Duration) -> bool {
     intent
         .last_sent_at
-        .is_some_and(|sent| hands.service_now() - sent < windows.longest_request)
+        .is_some_and(|sent| service_then(hands, asked_at) - sent < windows.longest_request)
 }
 
 /// The service forgot the run. Whether it wrote its tables is seen there; it counts as failed

@@ -31,7 +31,7 @@ pub struct IntentContext<'a> {
     pub catalog: Option<&'a str>,
     /// The pass.
     pub pass: PassNumber,
-    /// The time, UTC.
+    /// The time by the service's clock, UTC.
     pub now: DateTime<Utc>,
 }
 

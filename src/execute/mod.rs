@@ -65,7 +65,7 @@ pub struct Hands<'a> {
 
 impl Hands<'_> {
     /// The service's clock, which ages are measured with; ours before the service told of its own.
-    fn service_now(&self) -> DateTime<Utc> {
+    pub fn service_now(&self) -> DateTime<Utc> {
         let told = self.jobs.service_now();
         told.unwrap_or_else(|| self.clock.now())
     }

@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 
 use assets::AssetKey;
-use assets::version::PassNumber;
-use chrono::{DateTime, Utc};
+use assets::version::{Origin, PassNumber};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::sighting::data_commit;
 use super::{Eyes, Seen};
 use crate::ports::TableLocation;
-use crate::state::{Memory, Observation};
+use crate::state::{DataCommit, Memory, Observation};
+
+/// Clocks of writers may differ by this much.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// Adds what was committed between the last look and the newest data version.
 pub(super) async fn complete(
@@ -22,16 +25,17 @@ pub(super) async fn complete(
     pass: PassNumber,
     seen: &mut [Seen],
 ) {
-    for found in seen
-        .iter_mut()
-        .filter(|found| found.sighting.forget_commits)
-    {
+    for found in seen.iter_mut() {
+        if !found.sighting.forget_commits {
+            continue;
+        }
         let asset = &found.sighting.asset;
         let last_seen = memory.observations.get(asset).and_then(last_committed_at);
         let (Some(location), Some(last_seen)) = (locations.get(asset), last_seen) else {
             continue;
         };
         add_since(eyes, location, (last_seen, pass), found).await;
+        carry_over(memory, found);
     }
 }
 
@@ -48,7 +52,9 @@ async fn add_since(
     let Some(oldest) = found.sighting.commits.first_mut() else {
         return;
     };
-    let Ok(back) = eyes.tables.commits_back_to(location, last_seen).await else {
+    // It may have been dated by another clock than what was seen last.
+    let from = last_seen - SKEW;
+    let Ok(back) = eyes.tables.commits_back_to(location, from).await else {
         // It began at some time after what was seen last, and nobody can say when.
         oldest.origin.at = oldest.origin.at.min(last_seen);
         return;
@@ -64,4 +70,28 @@ async fn add_since(
         .map(|commit| data_commit(&table_id, commit, pass));
     found.sighting.commits.splice(0..0, data);
     found.commits.splice(0..0, earlier);
+}
+
+/// What some consumer lacked of the table that was is lacking still: the oldest source change of it
+/// goes with the first commit of the table that is.
+fn carry_over(memory: &Memory, found: &mut Seen) {
+    let asset = &found.sighting.asset;
+    let claims = || memory.consumption.values().filter_map(|of| of.get(asset));
+    let is_lacked = |commit: &&DataCommit| {
+        claims().any(|claim| {
+            let version = claim.version.as_ref();
+            version.is_none_or(|version| {
+                version.table_id == commit.version.table_id
+                    && version.version < commit.version.version
+            })
+        })
+    };
+    let commits = memory.commits.get(asset).into_iter().flatten();
+    let lacked = commits.filter(is_lacked).map(|commit| commit.origin);
+    if let (Some(oldest), Some(first)) = (
+        lacked.reduce(Origin::oldest),
+        found.sighting.commits.first_mut(),
+    ) {
+        first.origin = first.origin.oldest(oldest);
+    }
 }

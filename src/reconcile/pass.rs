@@ -55,7 +55,9 @@ pub async fn pass(
             let open = memory.open_intents.values();
             let open = open.filter(|intent| !searched.superseded.contains(&intent.id));
             let names = (scope.project, scope.environment);
-            let adopted = adopt(hands, scope.windows, names, open).await?;
+            let is_searching = searched.search.as_ref().is_some_and(Search::holds);
+            let known = (names, is_searching);
+            let adopted = adopt(hands, scope.windows, known, open).await?;
             (searched, adopted)
         }
         None => (Searched::default(), Adopted::default()),
@@ -90,13 +92,13 @@ pub async fn pass(
     if let Some(hands) = hands {
         let silence = learn_workspace(hands, &adopted.to_send, &decided, scope).await;
         pin_workspace(world, lease)?;
-        let intents = intend(hands, scope, lease, number, &decided)?;
-        new = intents.made.len();
-        triggered = intents.refused;
         if let Some(silence) = silence {
-            // It may be another workspace than this state's: what was written down waits.
+            // It may be another workspace than this state's, and nobody knows its time.
             adopted.problem = adopted.problem.or(Some(silence));
         } else {
+            let intents = intend(hands, scope, lease, number, &decided)?;
+            new = intents.made.len();
+            triggered = intents.refused;
             let open = adopted.to_send.into_iter();
             let open = open.filter(|intent| searched.may_send(intent));
             let to_send = open.chain(intents.made).collect();

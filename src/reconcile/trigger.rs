@@ -68,7 +68,7 @@ pub(super) fn intend(
         environment: scope.environment,
         catalog: scope.catalog,
         pass: number,
-        now: hands.clock.now(),
+        now: hands.service_now(),
     };
     for request in &decided.requests {
         let index = scope.graph.index_of(request.asset.as_str());

@@ -22,7 +22,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use serde_json::json;
 use tempfile::TempPath;
 
-use super::cells::micros;
 use super::fault::{Fault, database};
 use super::query::{Write, first};
 use super::{OpenMode, Store, attempt, audit, copy, intent, lease, load, migrate, place, search};
@@ -296,11 +295,14 @@ pub(super) fn raise_generation(write: &Write<'_>, above: u64) -> Result<(), Faul
 }
 
 /// Marks that nobody can tell whether an attempt has a run, or a later attempt one. It may have
-/// been sent from the moment it was written down until now.
+/// been sent from the moment it was written down until now: the search that begins says when no
+/// request can be under way any more.
 fn doubt(write: &Write<'_>, intent: &Intent, now: DateTime<Utc>) -> Result<(), Fault> {
     let current = (&intent.id, intent.attempt);
-    let sql =
-        "SELECT coalesce(first_sent_at, created_at) FROM run WHERE intent = ?1 AND attempt = ?2";
+    // When an intent was made is told by the service's clock; when an attempt was, by ours.
+    let sql = "SELECT coalesce(run.first_sent_at, intent.created_at)
+               FROM run JOIN intent ON intent.id = run.intent
+               WHERE run.intent = ?1 AND run.attempt = ?2";
     let from = first(
         &write.tx,
         "run",
@@ -309,9 +311,10 @@ fn doubt(write: &Write<'_>, intent: &Intent, now: DateTime<Utc>) -> Result<(), F
         |cells| cells.take::<i64>(),
     )?;
     write.change(
-        "UPDATE run SET first_sent_at = ?3, last_sent_at = ?4, not_before = NULL
+        "UPDATE run SET first_sent_at = ?3, last_sent_at = coalesce(last_sent_at, ?3),
+             not_before = NULL
          WHERE intent = ?1 AND attempt = ?2",
-        params![intent.id.0, intent.attempt, from, micros(now)],
+        params![intent.id.0, intent.attempt, from],
     )?;
     let reason = "the state was restored from a backup: it may have gone on since";
     let states = (intent.state, IntentState::Uncertain);

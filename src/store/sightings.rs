@@ -3,7 +3,8 @@
 //! Rows that stay as they were are not written again, so that a quiet pass changes nothing.
 //!
 //! Commits are pruned whenever new ones of the same asset come in. Kept are, per asset: the newest
-//! two; everything from the least version on that any consumer has incorporated; everything while a
+//! two; everything from the least version on that any consumer has incorporated, or will have by a
+//! run under way; everything while a
 //! consumer has incorporated none, or those of another incarnation; and the newest fifty of an asset
 //! without consumers. A consumer is an asset of whose consumption something is recorded.
 
@@ -173,7 +174,27 @@ fn need_of(write: &Write<'_>, asset: &AssetKey) -> Result<Need, Fault> {
             })
         },
     )?;
-    Ok(need.unwrap_or(Need::All))
+    Ok(match need {
+        None | Some(Need::All) => Need::All,
+        Some(Need::From(least)) => Need::From(least.min(under_way(write, asset)?)),
+        Some(Need::Nobody) => Need::Nobody,
+    })
+}
+
+/// The least version that a run under way will have incorporated: what came after it is news to its
+/// asset, whatever others have incorporated meanwhile.
+fn under_way(write: &Write<'_>, asset: &AssetKey) -> Result<i64, Fault> {
+    let mut least = i64::MAX;
+    for intent in intent::open(&write.tx)? {
+        let inputs = intent.inputs.values().filter_map(|of| of.get(asset));
+        for input in inputs {
+            let version = input
+                .as_ref()
+                .map_or(Ok(0), |input| signed(input.version))?;
+            least = least.min(version);
+        }
+    }
+    Ok(least)
 }
 
 /// Records where a relation lies.

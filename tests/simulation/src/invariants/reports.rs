@@ -4,7 +4,7 @@ use assets::TableVersion;
 use chrono::{DateTime, Utc};
 use headwater::plan::{Health, PlanInput};
 use headwater::report::Situation;
-use headwater::state::Memory;
+use headwater::state::{Basis, Memory};
 
 use super::claims::{contents, covers};
 use crate::ports::Ports;
@@ -43,12 +43,7 @@ pub(crate) fn reported(ports: &Ports<'_>, topology: &Topology, memory: &Memory) 
                 });
             }
             let since = health.stale_since;
-            // What the commits of a table carried that were made under another state is assumed.
-            let inputs = &world.topology.assets[at].inputs;
-            let is_assumed = world.was_replaced
-                && inputs
-                    .iter()
-                    .any(|input| world.topology.assets[*input].is_built);
+            let is_assumed = world.was_replaced && is_assumed(world, memory, at);
             let is_known = !is_assumed && health.health != Health::Unknown && health.lag.is_some();
             if is_known && since.is_none_or(|since| since > behind) {
                 world.violate("lag", || {
@@ -57,6 +52,19 @@ pub(crate) fn reported(ports: &Ports<'_>, topology: &Topology, memory: &Memory) 
             }
         }
     });
+}
+
+/// Whether the state knows only by assumption what an asset consumed, or what the commits of its
+/// inputs carried: what happened under another state is labelled so wherever it is shown.
+fn is_assumed(world: &World, memory: &Memory, at: usize) -> bool {
+    let node = &world.topology.assets[at];
+    let is_certain = |input: &usize| {
+        let upstream = &world.topology.assets[*input];
+        let claims = memory.consumption.get(&node.key);
+        let claim = claims.and_then(|claims| claims.get(&upstream.key));
+        !upstream.is_built && claim.is_some_and(|claim| claim.basis == Basis::Run)
+    };
+    !node.inputs.iter().all(is_certain)
 }
 
 /// The time of the oldest change of a root that was seen and that a table does not show.
