@@ -101,11 +101,12 @@ pub async fn search(
         let intent = looked.ways.intent(found, &purpose, (pass, now))?;
         Some((intent, found.run.clone(), purpose.is_sure))
     });
+    let open = memory.open_intents.values();
     let Sorted {
         adopted,
         superseded,
         blocked,
-    } = sort(found.collect(), memory.open_intents.values());
+    } = sort(found.collect(), open, &looked.newest);
     let search = next(search, windows, asked_at, (is_empty, blocked.is_empty()));
     Ok(Searched {
         adopted,
@@ -147,6 +148,8 @@ fn next(
 struct Looked<'a> {
     ways: Ways<'a>,
     runs: Vec<Correlated>,
+    /// When the newest run that the state does know began, by asset.
+    newest: BTreeMap<AssetKey, DateTime<Utc>>,
 }
 
 async fn look<'a>(
@@ -161,11 +164,19 @@ async fn look<'a>(
         Err(problem) => return Ok(Err(problem)),
     };
     let mut runs = Vec::new();
+    let mut newest = BTreeMap::new();
     for found in newest_attempts(listed) {
-        let is_known = memory.open_intents.contains_key(&found.intent)
-            || hands.state.intent_of_run(found.run.id)?.is_some();
-        if !is_known {
+        let known = match memory.open_intents.get(&found.intent) {
+            Some(open) => Some(open.clone()),
+            None => hands.state.intent_of_run(found.run.id)?,
+        };
+        let Some(known) = known else {
             runs.push(found);
+            continue;
+        };
+        for asset in known.assets {
+            let began = newest.entry(asset).or_insert(found.run.started_at);
+            *began = found.run.started_at.max(*began);
         }
     }
     let ids = runs.iter().map(|found| found.run.job_id).collect();
@@ -174,7 +185,7 @@ async fn look<'a>(
         Err(problem) => return Ok(Err(problem)),
     };
     runs.retain(|found| ways.purpose(&found.run).is_some());
-    Ok(Ok(Looked { ways, runs }))
+    Ok(Ok(Looked { ways, runs, newest }))
 }
 
 /// Lists the runs under way, and those that began lately, each once.

@@ -56,11 +56,8 @@ fn a_run_under_way_when_the_state_was_lost_is_taken_over_and_no_second_one_is_ma
     sim.lose_state();
     let report = sim.pass();
     assert_eq!(report.found.len(), 1);
-    assert!(
-        report.problems[0].contains("(run 100)"),
-        "{:?}",
-        report.problems
-    );
+    let warning = report.search_warning.unwrap();
+    assert!(warning.contains("(run 100)"), "{warning}");
     let intent = sim.intent();
     assert_eq!((intent.state, intent.attempt), (IntentState::Running, 1));
     assert_eq!(search(&sim), Some(SearchCause::Lost));
@@ -209,6 +206,28 @@ fn of_several_attempts_the_newest_is_current() {
     sim.fail("mid", true);
     sim.pass();
     assert_eq!(sim.build("mid").failure.unwrap().attempts, 3);
+}
+
+#[test]
+fn what_failed_before_a_later_run_is_left_alone() {
+    let mut sim = missing();
+    sim.pass();
+    sim.fail("mid", false);
+    sim.pass();
+    let now = sim.fake.get().now;
+    sim.state
+        .store
+        .lift_quarantine(&key("mid"), "ann", now)
+        .unwrap();
+    sim.pass();
+    sim.finish("mid");
+    sim.lose_state();
+    for _ in 0..3 {
+        sim.pass();
+    }
+    assert_eq!(sim.memory().open_intents.len(), 0);
+    assert_eq!(sim.build("mid").failure, None);
+    assert_eq!(sim.converge(), 0);
 }
 
 #[test]
