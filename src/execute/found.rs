@@ -279,3 +279,7 @@ pub(super) fn sort<'a>(
     }
     sorted
 }
+
+#[cfg(test)]
+#[path = "found_tests.rs"]
+mod tests;

@@ -236,3 +236,46 @@ async fn names(
     });
     asked.buffered(ASKED_AT_ONCE).try_collect().await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    #[test]
+    fn a_new_state_searches_on_only_if_there_is_something_to_find() {
+        let new = Search::new(SearchCause::New);
+        let windows = Windows::default();
+        assert_eq!(next(&new, windows, at(0), (true, true)), None);
+        let lost = next(&new, windows, at(0), (false, true)).unwrap();
+        assert_eq!((lost.cause, lost.until), (SearchCause::Lost, Some(at(300))));
+    }
+
+    #[test]
+    fn a_search_ends_with_a_look_after_the_longest_request_that_leaves_nothing_behind() {
+        let windows = Windows::default();
+        let begun = Search::new(SearchCause::Rebuilt);
+        let begun = next(&begun, windows, at(0), (true, true)).unwrap();
+        assert_eq!((begun.since, begun.until), (Some(at(0)), Some(at(300))));
+        let early = next(&begun, windows, at(299), (true, true));
+        assert_eq!(
+            early.as_ref(),
+            Some(&begun),
+            "it ends when it did from the start"
+        );
+        assert_eq!(
+            next(&begun, windows, at(300), (false, false)),
+            Some(begun.clone())
+        );
+        assert_eq!(next(&begun, windows, at(300), (false, true)), None);
+        // A look that failed is forgotten by one that did not.
+        let failed = Search {
+            problem: Some("timed out".to_owned()),
+            ..begun.clone()
+        };
+        assert_eq!(next(&failed, windows, at(10), (true, true)), Some(begun));
+    }
+}

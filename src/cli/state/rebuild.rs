@@ -121,7 +121,13 @@ pub(super) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, C
     let mut progress = Progress::start(context);
     let looked = look(&app).await;
     progress.end();
-    let (mut report, memory) = looked?;
+    let (mut report, memory) = looked.inspect_err(|_| {
+        // The new state is there, and the next pass looks again.
+        if let Some(kept) = &rebuilt.replaced {
+            let kept = format!("what was there is kept as {}\n", kept.display());
+            context.output.talk(&kept);
+        }
+    })?;
     let document = document(&app, &rebuilt, &report, &memory);
     context.output.emit(&document, || text(&document))?;
     // It is part of the result.
