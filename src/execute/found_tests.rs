@@ -1,10 +1,8 @@
 //! Which runs are taken for ours, for which assets, and which of them are taken over.
 
-use std::collections::BTreeMap;
-
-use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
-use assets::{Asset, AssetKey, AssetKind, Binding};
-use chrono::{DateTime, TimeDelta, Utc};
+use assets::task::{DatabricksJob, Task};
+use assets::{AssetKind, Binding};
+use chrono::TimeDelta;
 
 use super::*;
 use crate::state::RunId;

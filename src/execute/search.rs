@@ -165,7 +165,13 @@ async fn look<'a>(
     };
     let mut runs = Vec::new();
     let mut newest = BTreeMap::new();
-    for found in newest_attempts(listed) {
+    // What began later was not asked for by a state that is lost: somebody else shares the job.
+    let is_too_late = |run: &Run| {
+        search
+            .until
+            .is_some_and(|until| run.started_at > until + SKEW)
+    };
+    for found in newest_attempts(listed.into_iter().filter(|run| !is_too_late(run))) {
         let known = match memory.open_intents.get(&found.intent) {
             Some(open) => Some(open.clone()),
             None => hands.state.intent_of_run(found.run.id)?,

@@ -373,7 +373,7 @@ fn lost_amid_runs(lake: &Lakehouse, kept: Option<&str>) {
 }
 
 #[test]
-fn rebuilding_amid_runs_finds_them_and_starts_nothing_twice() {
+fn fault_53_rebuilding_amid_runs_finds_them_and_starts_nothing_twice() {
     for kept in [None, Some("no state at all")] {
         let lake = Lakehouse::built();
         lost_amid_runs(&lake, kept);
