@@ -84,7 +84,7 @@ impl Scene {
             scene.date(name, Duration::from_secs(3_600 * (20 - layer.min(19))));
         }
         let first = scene.json(&["reconcile"]).await;
-        assert_eq!(first["triggered"].as_array().map(Vec::len), Some(0));
+        assert_eq!(list(&first, "triggered").len(), 0);
         let forever = |times: usize, ms| RunRule {
             job_id: None,
             skip: 0,
@@ -143,9 +143,9 @@ impl Scene {
             (document, began.elapsed())
         };
         let (first, (document, whole)) = tokio::join!(first, whole);
-        assert_eq!(document["settled"].as_array().map(Vec::len), Some(ENDED));
-        assert_eq!(document["triggered"].as_array().map(Vec::len), Some(ENDED));
-        assert_eq!(document["in_flight"], in_flight);
+        assert_eq!(list(&document, "settled").len(), ENDED);
+        assert_eq!(list(&document, "triggered").len(), ENDED);
+        assert_eq!(number(&document, "in_flight"), in_flight);
         (millis(first), millis(whole))
     }
 
@@ -155,12 +155,12 @@ impl Scene {
         let began = Instant::now();
         let document = self.json(&["state", "rebuild", "--yes"]).await;
         let took = began.elapsed();
-        let found = document["found"].as_array().cloned().unwrap_or_default();
-        let active = found.iter().filter(|run| run["is_active"] == true);
+        let is_active = |run: &&Value| run.get("is_active") == Some(&Value::Bool(true));
+        let active = list(&document, "found").iter().filter(is_active);
         assert_eq!(active.count(), in_flight, "all are found");
-        assert_eq!(document["observed"], assets);
+        assert_eq!(number(&document, "observed"), assets);
         let pass = self.json(&["reconcile"]).await;
-        assert_eq!(pass["in_flight"], in_flight);
+        assert_eq!(number(&pass, "in_flight"), in_flight);
         assert_eq!(self.workspace.ledger().entries().len(), before);
         millis(took)
     }
@@ -199,6 +199,18 @@ impl Scene {
             .kill_on_drop(true);
         command
     }
+}
+
+fn list<'a>(document: &'a Value, name: &str) -> &'a [Value] {
+    let list = document.get(name).and_then(Value::as_array);
+    list.expect("the document has it")
+}
+
+fn number(document: &Value, name: &str) -> usize {
+    let number = document.get(name).and_then(Value::as_u64);
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .expect("the document has it")
 }
 
 fn millis(took: Duration) -> f64 {

@@ -278,10 +278,8 @@ mod tests {
         );
         assert_eq!(next(&begun, windows, at(300), (false, true)), None);
         // A look that failed is forgotten by one that did not.
-        let failed = Search {
-            problem: Some("timed out".to_owned()),
-            ..begun.clone()
-        };
+        let mut failed = begun.clone();
+        failed.problem = Some("timed out".to_owned());
         assert_eq!(next(&failed, windows, at(10), (true, true)), Some(begun));
     }
 }

@@ -331,8 +331,8 @@ fn runs_of_other_projects_and_environments_are_left_alone() {
 #[test]
 fn others_that_share_a_job_do_not_keep_a_search_going_for_ever() {
     let mut sim = missing();
-    let table = |to: &str| BTreeMap::from([("table".to_owned(), to.to_owned())]);
-    sim.parameters = table("{{ asset }}");
+    let table = ("table".to_owned(), "{{ asset }}".to_owned());
+    sim.parameters = BTreeMap::from([table]);
     sim.pass();
     // A run of another project, which the job's parameters do not tell from one of ours.
     let theirs = |sim: &Sim, letter: char| {
