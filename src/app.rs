@@ -29,12 +29,12 @@ use crate::reconcile::{LEASE_LIFETIME, Scope, World};
 use crate::secret::Secret;
 use crate::state::Lease;
 use crate::store::codes::{BUSY, code_of};
-use crate::store::{OpenMode, Restore, Restored, Store, back_up, restore};
+use crate::store::{OpenMode, Place, Rebuilt, Restore, Restored, Store, back_up, rebuild, restore};
 
 /// The state file while it is open; commands use it as [`State`].
 pub type StateFile = Store;
 
-pub use crate::store::{Restored as RestoredState, RunFilter};
+pub use crate::store::{Rebuilt as RebuiltState, Restored as RestoredState, RunFilter};
 
 /// A project that can be worked with.
 pub struct App {
@@ -256,6 +256,19 @@ pub fn restore_state(
     let own = Holder::this_process();
     restore(&Restore {
         backup,
+        place: Place {
+            path: state,
+            actor,
+            now,
+            is_dead: &|holder| Holder::parse(holder).is_some_and(|other| own.sees_dead(&other)),
+        },
+    })
+}
+
+/// Puts a new state in the place of a state file that nobody works with.
+pub fn rebuild_state(state: &Path, actor: &str, now: DateTime<Utc>) -> Result<Rebuilt, StateError> {
+    let own = Holder::this_process();
+    rebuild(Place {
         path: state,
         actor,
         now,

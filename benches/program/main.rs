@@ -1,7 +1,9 @@
 //! The program as people run it: how long `--help` takes, how long a first `plan` over a large
-//! project takes, and how long after a commit `reconcile --watch` starts the run that reads it.
+//! project takes, how long after a commit `reconcile --watch` starts the run that reads it, and how
+//! long it takes to go on after a kill.
 //!
-//! Run with `cargo bench --bench program`. Wall-clock times from outside, because that is what a
+//! Run with `cargo bench --bench program`, or for the last with `cargo bench --bench program --
+//! recover`. Wall-clock times from outside, because that is what a
 //! person or a table waits for; quote medians, the machine may be shared.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run may stop")]
@@ -10,6 +12,7 @@
 #[path = "../bench_graph/mod.rs"]
 mod bench_graph;
 mod project;
+mod recover;
 mod watch;
 
 use std::process::{Command, Stdio};
@@ -21,11 +24,16 @@ use project::Folder;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_headwater");
 
 fn main() {
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    if only.iter().any(|argument| argument == "recover") {
+        return recover::measure(3_600, 180, 5);
+    }
     help();
     for assets in [1_000, 5_000] {
         plan(assets);
     }
     watch::measure(900, 100, 60);
+    recover::measure(3_600, 180, 5);
 }
 
 fn help() {

@@ -12,7 +12,7 @@ use workspace::{Credentials, RunningWorkspace, Workspace, WorkspaceOptions};
 use crate::project::{Folder, append};
 use crate::{PROGRAM, report};
 
-const TOKEN: &str = "bench";
+pub(crate) const TOKEN: &str = "bench";
 
 /// A job whose task adds one commit to the table that it is given.
 struct Build {
@@ -130,7 +130,8 @@ async fn one(workspace: &RunningWorkspace, folder: &Folder, source: usize, versi
     f64::from(i32::try_from((run.created_at - committed).max(0)).unwrap_or(i32::MAX))
 }
 
-async fn start(lake: PathBuf) -> RunningWorkspace {
+/// A workspace with a job that writes one commit to the table that it is given.
+pub(crate) async fn start(lake: PathBuf) -> RunningWorkspace {
     let task = TaskDefinition::new("build", Arc::new(Build { lake }));
     let mut job = JobDefinition::new(1, "build", vec![task])
         .with_parameter("headwater_intent", "")

@@ -130,7 +130,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Explain(args) => explain::run(context, args),
         Command::Runs(args) => runs::run(context, args),
         Command::Doctor(args) => block_on(doctor::run(context, *args)),
-        Command::State(args) => state::run(context, args),
+        Command::State(args) => block_on(state::run(context, args)),
         Command::Schema(args) => schema::run(context, *args),
         Command::Completions(args) => completions::run(context, *args),
     }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Context, human};
 use crate::execute::Sent;
-use crate::reconcile::{PassReport, Settled, Triggered};
+use crate::reconcile::{Found, PassReport, Settled, Triggered};
 
 /// Tells what passes do.
 pub(super) struct Progress<'a> {
@@ -32,9 +32,10 @@ impl<'a> Progress<'a> {
     /// Tells what one pass did.
     pub(super) fn pass(&mut self, report: &PassReport) {
         let lines: Vec<String> = report
-            .settled
+            .found
             .iter()
-            .map(settled_line)
+            .map(found_line)
+            .chain(report.settled.iter().map(settled_line))
             .chain(report.triggered.iter().map(triggered_line))
             .collect();
         let say = || {
@@ -74,6 +75,14 @@ fn names(assets: &[assets::AssetKey]) -> String {
         .join(", ")
 }
 
+fn found_line(found: &Found) -> String {
+    format!(
+        "found      {} (run {})\n",
+        names(&found.assets),
+        found.run_id
+    )
+}
+
 fn settled_line(settled: &Settled) -> String {
     let run = settled
         .run_id
@@ -104,9 +113,10 @@ fn triggered_line(triggered: &Triggered) -> String {
 /// A pass, or several together, as the result of a command.
 pub(super) fn pass_text(report: &PassReport) -> String {
     let text: String = report
-        .settled
+        .found
         .iter()
-        .map(settled_line)
+        .map(found_line)
+        .chain(report.settled.iter().map(settled_line))
         .chain(report.triggered.iter().map(triggered_line))
         .collect();
     text + &format!(

@@ -326,6 +326,9 @@ pub(super) fn finish(context: &Context, report: &PassReport) -> Exit {
     for problem in &report.problems {
         context.output.warn(problem, hint);
     }
+    if let Some(warning) = &report.search_warning {
+        context.output.warn(warning, None);
+    }
     if let Some(denied) = &report.denied {
         context.output.complain(
             &CommandError::new("W004", Exit::Unauthorized, denied.clone())

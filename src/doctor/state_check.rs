@@ -10,8 +10,8 @@ use crate::error::CommandError;
 use crate::ports::StateError;
 use crate::store::{Integrity, OpenMode, Store, schema_version};
 
-const RESTORE: &str = "restore a backup with `headwater state restore FILE`; without one, move the file away \
-                       together with its `-wal` and `-shm`: the next pass starts anew from the tables' logs";
+const RESTORE: &str = "restore a backup with `headwater state restore FILE`; without one, `headwater state rebuild` \
+                       makes a new state of what the tables and the workspace tell";
 
 const REPORT: &str = "this is a fault of Headwater, or somebody wrote the file by other means: please report \
                       it, and restore a backup with `headwater state restore FILE`";

@@ -227,10 +227,12 @@ pub(super) struct Sorted {
 }
 
 /// Decides which of the runs are taken over: those under way first, then those that ended, the
-/// newest first. Never two for one asset.
+/// newest first. Never two for one asset, and none that ended before a run of the asset began that
+/// is known: `newest` says when that was.
 pub(super) fn sort<'a>(
     mut found: Vec<(Intent, Run, bool)>,
     open: impl Iterator<Item = &'a Intent>,
+    newest: &BTreeMap<AssetKey, DateTime<Utc>>,
 ) -> Sorted {
     let mut holders: BTreeMap<AssetKey, (IntentId, bool)> = BTreeMap::new();
     for intent in open {
@@ -246,6 +248,14 @@ pub(super) fn sort<'a>(
     });
     let mut sorted = Sorted::default();
     for (intent, run, is_sure) in found {
+        let is_later = |asset| {
+            newest
+                .get(asset)
+                .is_some_and(|began| *began >= run.started_at)
+        };
+        if !is_active(&run) && intent.assets.iter().any(is_later) {
+            continue;
+        }
         let held: Vec<&(IntentId, bool)> = intent
             .assets
             .iter()
@@ -269,3 +279,7 @@ pub(super) fn sort<'a>(
     }
     sorted
 }
+
+#[cfg(test)]
+#[path = "found_tests.rs"]
+mod tests;

@@ -23,6 +23,9 @@
 //! A state that was restored from a backup has every open intent as `uncertain`: it knows neither
 //! what was sent since nor of later attempts, which the correlations of their runs tell.
 //!
+//! A state that is new, was rebuilt or restored may not know of all runs: `search` finds them, and
+//! until it is over nothing new is intended.
+//!
 //! A refusal closes an intent only if no earlier request of the attempt can have had its effect.
 
 mod adopt;

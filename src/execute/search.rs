@@ -101,11 +101,12 @@ pub async fn search(
         let intent = looked.ways.intent(found, &purpose, (pass, now))?;
         Some((intent, found.run.clone(), purpose.is_sure))
     });
+    let open = memory.open_intents.values();
     let Sorted {
         adopted,
         superseded,
         blocked,
-    } = sort(found.collect(), memory.open_intents.values());
+    } = sort(found.collect(), open, &looked.newest);
     let search = next(search, windows, asked_at, (is_empty, blocked.is_empty()));
     Ok(Searched {
         adopted,
@@ -147,6 +148,8 @@ fn next(
 struct Looked<'a> {
     ways: Ways<'a>,
     runs: Vec<Correlated>,
+    /// When the newest run that the state does know began, by asset.
+    newest: BTreeMap<AssetKey, DateTime<Utc>>,
 }
 
 async fn look<'a>(
@@ -161,11 +164,25 @@ async fn look<'a>(
         Err(problem) => return Ok(Err(problem)),
     };
     let mut runs = Vec::new();
-    for found in newest_attempts(listed) {
-        let is_known = memory.open_intents.contains_key(&found.intent)
-            || hands.state.intent_of_run(found.run.id)?.is_some();
-        if !is_known {
+    let mut newest = BTreeMap::new();
+    // What began later was not asked for by a state that is lost: somebody else shares the job.
+    let is_too_late = |run: &Run| {
+        search
+            .until
+            .is_some_and(|until| run.started_at > until + SKEW)
+    };
+    for found in newest_attempts(listed.into_iter().filter(|run| !is_too_late(run))) {
+        let known = match memory.open_intents.get(&found.intent) {
+            Some(open) => Some(open.clone()),
+            None => hands.state.intent_of_run(found.run.id)?,
+        };
+        let Some(known) = known else {
             runs.push(found);
+            continue;
+        };
+        for asset in known.assets {
+            let began = newest.entry(asset).or_insert(found.run.started_at);
+            *began = found.run.started_at.max(*began);
         }
     }
     let ids = runs.iter().map(|found| found.run.job_id).collect();
@@ -174,7 +191,7 @@ async fn look<'a>(
         Err(problem) => return Ok(Err(problem)),
     };
     runs.retain(|found| ways.purpose(&found.run).is_some());
-    Ok(Ok(Looked { ways, runs }))
+    Ok(Ok(Looked { ways, runs, newest }))
 }
 
 /// Lists the runs under way, and those that began lately, each once.
@@ -224,4 +241,45 @@ async fn names(
         }
     });
     asked.buffered(ASKED_AT_ONCE).try_collect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    #[test]
+    fn a_new_state_searches_on_only_if_there_is_something_to_find() {
+        let new = Search::new(SearchCause::New);
+        let windows = Windows::default();
+        assert_eq!(next(&new, windows, at(0), (true, true)), None);
+        let lost = next(&new, windows, at(0), (false, true)).unwrap();
+        assert_eq!((lost.cause, lost.until), (SearchCause::Lost, Some(at(300))));
+    }
+
+    #[test]
+    fn a_search_ends_with_a_look_after_the_longest_request_that_leaves_nothing_behind() {
+        let windows = Windows::default();
+        let begun = Search::new(SearchCause::Rebuilt);
+        let begun = next(&begun, windows, at(0), (true, true)).unwrap();
+        assert_eq!((begun.since, begun.until), (Some(at(0)), Some(at(300))));
+        let early = next(&begun, windows, at(299), (true, true));
+        assert_eq!(
+            early.as_ref(),
+            Some(&begun),
+            "it ends when it did from the start"
+        );
+        assert_eq!(
+            next(&begun, windows, at(300), (false, false)),
+            Some(begun.clone())
+        );
+        assert_eq!(next(&begun, windows, at(300), (false, true)), None);
+        // A look that failed is forgotten by one that did not.
+        let mut failed = begun.clone();
+        failed.problem = Some("timed out".to_owned());
+        assert_eq!(next(&failed, windows, at(10), (true, true)), Some(begun));
+    }
 }

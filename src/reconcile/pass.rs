@@ -7,7 +7,7 @@ use assets::version::PassNumber;
 use chrono::{DateTime, Utc};
 
 use super::report::PassReport;
-use super::search::{end_search, look_for_runs, take_over, warn_of_search};
+use super::search::{end_search, look_for_runs, take_over, warning};
 use super::settle::settle;
 use super::trigger::{intend, learn_workspace, send_all};
 use super::{Remembered, Scope, World};
@@ -136,9 +136,10 @@ pub async fn pass(
         is_remote_unavailable: false,
         asked_to_wait: None,
         found,
+        search_warning: None,
         search: after.search.clone().filter(Search::holds),
     };
-    warn_of_search(&mut report, &searched);
+    report.search_warning = report.search.as_ref().map(|s| warning(s, &searched));
     explain_problems(
         &mut report,
         adopted.uncertain.iter().chain(&adopted.hopeless),

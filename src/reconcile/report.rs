@@ -50,6 +50,8 @@ pub struct PassReport {
     pub found: Vec<Found>,
     /// That nothing is triggered while runs are looked for, if so.
     pub search: Option<Search>,
+    /// The same for people, with what was found.
+    pub search_warning: Option<String>,
 }
 
 /// A run that the state did not know.

@@ -8,7 +8,7 @@ use assets::Asset;
 use assets::version::PassNumber;
 
 use super::Scope;
-use super::report::{Found, PassReport};
+use super::report::Found;
 use crate::execute::{Adopted, Grounds, Hands, Searched, adopt_found, search};
 use crate::observe::Observed;
 use crate::plan::{Reason, sentence};
@@ -61,7 +61,7 @@ pub(super) async fn take_over(
         if !hands.state.adopt_run(lease, &intent, hands.clock.now())? {
             continue;
         }
-        tracing::warn!(request_id = %intent.id, attempt = intent.attempt, run_id = run.id.0,
+        tracing::info!(request_id = %intent.id, attempt = intent.attempt, run_id = run.id.0,
             job_id = run.job_id, "run found that the state did not know");
         adopt_found(hands, &intent, run, adopted).await?;
         found.push(Found {
@@ -94,26 +94,20 @@ pub(super) fn end_search(
     Ok(())
 }
 
-/// Says loudly that nothing is triggered, and why.
-pub(super) fn warn_of_search(report: &mut PassReport, searched: &Searched) {
-    let Some(search) = &report.search else {
-        return;
-    };
-    let mut warning = sentence(&Reason::from(search));
-    if search.cause == SearchCause::Lost && !searched.unknown.is_empty() {
-        let mut runs: Vec<String> = searched.unknown.iter().map(ToString::to_string).collect();
-        let more = runs.len().saturating_sub(NAMED);
-        runs.truncate(NAMED);
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        warning = format!(
-            "this state knew nothing of runs of this project that are under way or began lately \
-             (run {}{more}); {warning}",
-            runs.join(", ")
-        );
+/// Says that nothing is triggered, and why.
+pub(super) fn warning(search: &Search, searched: &Searched) -> String {
+    let why = sentence(&Reason::from(search));
+    if search.cause != SearchCause::Lost || searched.unknown.is_empty() {
+        return why;
     }
-    report.problems.push(warning);
+    let named = searched.unknown.iter().take(NAMED).map(ToString::to_string);
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match searched.unknown.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "this state knew nothing of runs of this project that are under way or began lately \
+         (run {named}{more}), which are taken over; {why}"
+    )
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{document, instant};
+use super::{document, instant, optional_instant};
 use crate::execute::Sent;
-use crate::reconcile::{PassReport, Settled, Triggered};
+use crate::reconcile::{Found, PassReport, Settled, Triggered};
 
 /// Says what a pass did.
 pub fn pass_document(report: &PassReport, environment: &str) -> Value {
@@ -20,7 +20,9 @@ pub fn pass_document(report: &PassReport, environment: &str) -> Value {
         "waiting": report.waiting,
         "held": report.held,
         "unknown": report.unknown,
-        "problems": report.problems,
+        "problems": report.problems.iter().chain(&report.search_warning).collect::<Vec<_>>(),
+        "found": report.found.iter().map(found).collect::<Vec<_>>(),
+        "nothing_triggered_until": optional_instant(report.search.as_ref().and_then(|s| s.until)),
     });
     document("Pass", fields)
 }
@@ -33,6 +35,16 @@ fn settled(settled: &Settled) -> Value {
         "run_id": settled.run_id,
         "outcome": settled.outcome,
         "message": settled.message,
+    })
+}
+
+fn found(found: &Found) -> Value {
+    json!({
+        "intent": found.intent,
+        "attempt": found.attempt,
+        "assets": found.assets,
+        "run_id": found.run_id,
+        "is_active": found.is_active,
     })
 }
 

@@ -40,6 +40,7 @@ pub fn run_document(runs: &[RunRecord]) -> Value {
         "assets": intent.map(|intent| &intent.assets),
         "reason": intent.map(|intent| &intent.reason),
         "inputs": intent.map(|intent| &intent.inputs),
+        "inputs_are_assumed": intent.map(|intent| intent.is_found),
         "job": intent.map(|intent| intent.job.to_string()),
         "task_key": intent.and_then(|intent| intent.task_key.as_ref()),
         "state": intent.map(|intent| intent.state.as_str()),

@@ -66,8 +66,8 @@ const MISSING: StateCode = StateCode {
 const DAMAGED: StateCode = StateCode {
     code: "S007",
     title: "the state file is damaged or not one of ours",
-    hint: "restore a backup with `headwater state restore FILE`; without one, move it away together \
-           with its `-wal` and `-shm`: the next pass starts anew from the tables' logs",
+    hint: "restore a backup with `headwater state restore FILE`; without one, `headwater state \
+           rebuild` makes a new state of what the tables and the workspace tell",
 };
 const PLACE: StateCode = StateCode {
     code: "S008",

@@ -13,7 +13,7 @@ use crate::ports::StateError;
 /// Marks a state file as ours: `HWtr` in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x4857_7472;
 
-/// Marks a file that a backup has taken the place of: `HWrp` in ASCII.
+/// Marks a file that a backup or a new state has taken the place of: `HWrp` in ASCII.
 pub(super) const REPLACED_ID: i64 = 0x4857_7270;
 
 /// Every migration, oldest first; the schema version is how many were applied.
@@ -53,8 +53,8 @@ pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, Sta
     if application == REPLACED_ID {
         return Err(StateError::Damaged {
             path: path.display().to_string(),
-            problem: "a backup takes its place; if this lasts, `headwater state restore` was cut \
-                      short and has to be run again"
+            problem: "another file takes its place; if this lasts, `headwater state restore` or \
+                      `rebuild` was cut short and has to be run again"
                 .to_owned(),
         });
     }

@@ -38,6 +38,7 @@ mod search;
 mod settle;
 mod sightings;
 mod state;
+mod takeover;
 #[cfg(test)]
 mod tests;
 
@@ -58,8 +59,10 @@ pub use self::check::Integrity;
 pub use self::copy::back_up;
 pub use self::lease::LeaseInfo;
 pub use self::open::OpenMode;
+pub use self::rebuild::{Rebuilt, rebuild};
 pub use self::restore::{Restore, Restored, restore};
 pub use self::runs::RunFilter;
+pub use self::takeover::Place;
 
 /// Below this much free space nothing new is triggered: results must still find room.
 pub const LEAST_FREE_MIB: u64 = 50;

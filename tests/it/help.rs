@@ -22,7 +22,7 @@ const COMMANDS: [&str; 14] = [
 ];
 
 /// Commands of commands.
-const SUBCOMMANDS: [&str; 7] = [
+const SUBCOMMANDS: [&str; 8] = [
     "runs list",
     "runs show",
     "runs cancel",
@@ -30,6 +30,7 @@ const SUBCOMMANDS: [&str; 7] = [
     "state check",
     "state backup",
     "state restore",
+    "state rebuild",
 ];
 
 #[test]

@@ -287,6 +287,14 @@ impl Lakehouse {
         self.json("reconcile --wait --timeout 60s")
     }
 
+    /// Lets the minutes pass for which runs are looked for that the state may not know.
+    pub(crate) fn let_search_run_out(&self) {
+        let state = rusqlite::Connection::open(self.state_file()).unwrap();
+        let past = "UPDATE meta SET value = json_set(value, '$.until', '2026-01-01T00:00:00Z')
+                    WHERE key = 'search'";
+        assert_eq!(state.execute(past, ()).unwrap(), 1, "nothing is looked for");
+    }
+
     /// Starts a command; it is killed when the test is over.
     pub(crate) fn start(&self, args: &str) -> Process {
         let mut command = self.command(args);

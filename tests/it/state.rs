@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::Value;
-use workspace::faults::{Effect, Moment, RunEffect};
+use workspace::faults::{Break, Effect, FaultPlan, Moment, RequestRule, RunEffect, RunRule};
 
 use crate::lakehouse::{Lakehouse, Process, until};
 
@@ -55,6 +55,7 @@ fn let_requests_run_out(lake: &Lakehouse) {
                                   last_sent_at = last_sent_at - 600000000
                    WHERE state = 'uncertain'";
     state.execute(earlier, ()).unwrap();
+    lake.let_search_run_out();
 }
 
 /// A reconciler that is stopped in the middle of a pass, after it started a run.
@@ -292,15 +293,26 @@ fn a_state_that_somebody_works_with_is_not_replaced_nor_one_that_nobody_agreed_t
     assert_eq!(lake.recorded(), before);
     reconciler.kill();
     lake.no_faults();
-    // Its holder is dead: what it began is not in the backup, and is told.
+    // Its holder is dead: what it began is not in the backup, and is found at the workspace.
     let restored = restore(&lake, &file);
-    assert!(
-        !restored["not_in_backup"].as_array().unwrap().is_empty(),
-        "{restored}"
-    );
-    until("the run that is not in the backup ended", 20, || {
-        lake.ledger().iter().all(|run| run.ended_at.is_some())
-    });
+    let open = restored["not_in_backup"].as_array().unwrap();
+    assert!(!open.is_empty(), "{restored}");
+    let before = lake.runs();
+    let pass = lake.json("reconcile");
+    let found = pass["found"].as_array().unwrap();
+    assert!(!found.is_empty(), "{pass}");
+    let ledger = lake.ledger();
+    for open in open {
+        let correlation = open["correlation"].as_str().unwrap();
+        let carries = |value: &String| value == correlation;
+        let mut runs = ledger.iter();
+        if runs.any(|run| run.parameters.values().any(carries)) {
+            let is_it = |found: &Value| found["intent"] == open["id"];
+            assert!(found.iter().any(is_it), "{open}: {pass}");
+        }
+    }
+    assert_eq!(lake.runs(), before, "{pass}");
+    lake.let_search_run_out();
     lake.settle();
     lake.assert_sound();
 }
@@ -315,6 +327,7 @@ fn a_damaged_state_is_put_aside_and_the_backup_goes_on() {
     let aside = restored["replaced"].as_str().unwrap();
     assert_eq!(fs::read(aside).unwrap(), b"no state at all");
     lake.arrive(3);
+    lake.let_search_run_out();
     lake.settle();
     lake.assert_sound();
     let missing = lake.run("state restore nowhere.db --yes");
@@ -322,4 +335,154 @@ fn a_damaged_state_is_put_aside_and_the_backup_goes_on() {
         missing.exit == 2 && missing.stderr.contains("S006"),
         "{missing:?}"
     );
+}
+
+/// The state is gone while runs are under way, of which some answers were lost, and a request is
+/// still on its way.
+fn lost_amid_runs(lake: &Lakehouse, kept: Option<&str>) {
+    let on_run_now = |effect| RequestRule::on("POST", "/api/2.*/jobs/run-now", effect);
+    let lost = Effect::Drop {
+        how: Break::Reset,
+        at: Moment::After,
+    };
+    lake.faults(FaultPlan {
+        requests: vec![
+            on_run_now(Effect::ArriveLate { after_ms: 4_000 }).times(1),
+            on_run_now(lost).every(2),
+        ],
+        runs: vec![RunRule {
+            job_id: None,
+            skip: 0,
+            times: 100,
+            effect: RunEffect::Hang { ms: Some(2_500) },
+        }],
+        ..FaultPlan::default()
+    });
+    for source in [
+        SOURCE,
+        "landing.netsuite_payments",
+        "landing.netsuite_invoices",
+    ] {
+        lake.arrive_in(source);
+    }
+    lake.run("reconcile");
+    match kept {
+        Some(text) => fs::write(lake.state_file(), text).unwrap(),
+        None => fs::remove_dir_all(lake.path().join(".headwater")).unwrap(),
+    }
+}
+
+#[test]
+fn fault_53_rebuilding_amid_runs_finds_them_and_starts_nothing_twice() {
+    for kept in [None, Some("no state at all")] {
+        let lake = Lakehouse::built();
+        lost_amid_runs(&lake, kept);
+        let active = |lake: &Lakehouse| {
+            let runs = lake.ledger().into_iter();
+            let active = runs.filter(|run| run.ended_at.is_none());
+            active.map(|run| run.run_id).collect::<Vec<_>>()
+        };
+        let (before, under_way) = (lake.runs(), active(&lake));
+        assert!(!under_way.is_empty(), "no run is under way");
+        let made = lake.json("state rebuild --yes");
+        assert_eq!(made["kind"], "StateRebuild");
+        let found = made["found"].as_array().unwrap();
+        for run in under_way {
+            let is_it = |found: &&Value| found["run_id"].as_i64() == Some(run);
+            assert!(found.iter().any(|found| is_it(&found)), "{run}: {made}");
+        }
+        assert!(made["nothing_triggered_until"].is_string(), "{made}");
+        assert_eq!(made["observed"], 26, "{made}");
+        let adopted = made["adopted"].as_array().unwrap();
+        assert!(adopted.len() > 15, "{made}");
+        match kept {
+            None => assert_eq!(made["replaced"], Value::Null),
+            Some(text) => {
+                let aside = made["replaced"].as_str().unwrap();
+                assert_eq!(fs::read_to_string(aside).unwrap(), text);
+            }
+        }
+        until("the request that was on its way has arrived", 20, || {
+            lake.run("reconcile");
+            lake.runs() > before
+        });
+        lake.run("reconcile");
+        assert_eq!(lake.runs(), before + 1, "nothing is triggered meanwhile");
+        lake.no_faults();
+        let waits = lake.run("plan").stdout;
+        assert!(waits.contains("the state was rebuilt"), "{waits}");
+        lake.let_search_run_out();
+        lake.settle();
+        lake.assert_sound();
+        assert_eq!(lake.json("state check")["kind"], "StateCheck");
+    }
+}
+
+#[test]
+fn rebuilding_keeps_the_old_file_and_what_nobody_can_see_from_outside() {
+    let lake = Lakehouse::built();
+    let refused = lake.run("state rebuild");
+    assert!(
+        refused.exit == 2 && refused.stderr.contains("C019"),
+        "{refused:?}"
+    );
+    let reconciler = amid_a_pass(&lake);
+    reconciler.signal(Signal::STOP);
+    let held = lake.run("state rebuild --yes");
+    assert!(held.exit == 3 && held.stderr.contains("S001"), "{held:?}");
+    reconciler.kill();
+    lake.no_faults();
+    let old = Connection::open(lake.state_file()).unwrap();
+    let ask = |state: &Connection, sql: &str| -> String {
+        state.query_row(sql, (), |row| row.get(0)).unwrap()
+    };
+    let workspace = "SELECT value FROM meta WHERE key = 'workspace_id'";
+    let epoch = "SELECT CAST(epoch AS TEXT) FROM lease";
+    let rows = "SELECT CAST(count(*) AS TEXT) FROM audit";
+    let (old_workspace, old_epoch) = (ask(&old, workspace), ask(&old, epoch));
+    let old_rows = ask(&old, rows);
+    drop(old);
+    let told = lake.run("state rebuild --yes");
+    assert_eq!(told.exit, 0, "{told:?}");
+    for said in [
+        "is kept as",
+        "is assumed",
+        "found",
+        "lost for good",
+        "nothing is triggered",
+    ] {
+        assert!(told.stdout.contains(said), "{said}: {}", told.stdout);
+    }
+    let new = Connection::open(lake.state_file()).unwrap();
+    assert_eq!(ask(&new, workspace), old_workspace);
+    let number = |text: String| text.parse::<u64>().unwrap();
+    assert!(number(ask(&new, epoch)) > number(old_epoch));
+    drop(new);
+    let aside = files(&lake, ".headwater");
+    let aside = aside
+        .iter()
+        .find(|file| file.to_string_lossy().contains(".replaced-"))
+        .unwrap();
+    let kept = Connection::open(aside).unwrap();
+    assert_eq!(ask(&kept, rows), old_rows, "the audit trail is whole");
+    lake.let_search_run_out();
+    lake.settle();
+    lake.assert_sound();
+}
+
+#[test]
+fn without_its_workspace_a_rebuilt_state_triggers_nothing() {
+    let lake = Lakehouse::built();
+    lake.arrive(2);
+    let gone = [("DATABRICKS_HOST", "http://127.0.0.1:9")];
+    let made = lake.run_with("state rebuild --yes -o json", &gone);
+    assert_eq!(made.exit, 5, "{made:?}");
+    assert_eq!(made.json()["nothing_triggered_until"], Value::Null);
+    let before = lake.runs();
+    let pass = lake.json("reconcile");
+    assert!(pass["nothing_triggered_until"].is_string(), "{pass}");
+    assert_eq!(lake.runs(), before);
+    lake.let_search_run_out();
+    lake.settle();
+    lake.assert_sound();
 }

@@ -32,7 +32,14 @@ fn text(attempts: &[RunRecord], now: DateTime<Utc>) -> String {
         about(intent, now),
         section("Attempts", &attempts_table(attempts, now)),
         section("Failures", &failures(attempts)),
-        section("Inputs, by the versions it was made for", &inputs(intent)),
+        section(
+            if intent.is_found {
+                "Inputs, assumed: their versions when the run started"
+            } else {
+                "Inputs, by the versions it was made for"
+            },
+            &inputs(intent),
+        ),
         section("Parameters", &parameters(intent)),
     ]
     .concat()

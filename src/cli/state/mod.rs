@@ -1,10 +1,12 @@
-//! `state`: look through the state file, copy it, and put a copy back.
+//! `state`: look through the state file, copy it, put a copy back, and make a new one.
 //!
-//! Needs only to know which file it is: a project with errors does not keep anybody from saving its
-//! state.
+//! All but the last need only to know which file it is: a project with errors does not keep anybody
+//! from saving its state.
 
 mod backup;
 mod check;
+mod open_intent;
+mod rebuild;
 mod restore;
 
 use super::Context;
@@ -14,7 +16,8 @@ use crate::error::{CommandError, Exit};
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = "Examples:\n  headwater state check\n  headwater state backup --keep 14\n  \
-                  headwater state restore .headwater/backups/dev-20261120T060000.000Z.db"
+                  headwater state restore .headwater/backups/dev-20261120T060000.000Z.db\n  \
+                  headwater state rebuild"
 )]
 pub struct StateArgs {
     #[command(subcommand)]
@@ -43,12 +46,19 @@ enum StateCommand {
     /// process works with it. Whatever the backup has as open may have gone on since: nothing is
     /// sent for it before the next passes have looked for its runs.
     Restore(restore::RestoreArgs),
+    /// Make a new state where the old one is damaged, lost or not trusted
+    ///
+    /// Keeps the present file beside the new one, and takes over only while no other process works
+    /// with it. Reads all tables as at first contact, looks for runs that are under way in the
+    /// workspace and takes them over, and triggers nothing. The next passes go on from there.
+    Rebuild(rebuild::RebuildArgs),
 }
 
-pub(super) fn run(context: &Context, args: &StateArgs) -> Result<Exit, CommandError> {
+pub(super) async fn run(context: &Context, args: &StateArgs) -> Result<Exit, CommandError> {
     match &args.command {
         StateCommand::Check => check::run(context),
         StateCommand::Backup(args) => backup::run(context, args),
         StateCommand::Restore(args) => restore::run(context, args),
+        StateCommand::Rebuild(args) => rebuild::run(context, args).await,
     }
 }

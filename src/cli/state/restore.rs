@@ -1,9 +1,7 @@
 //! `state restore`: a backup in the place of the state file, and what will be looked up.
 
-use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use assets::AssetKey;
 use serde::Serialize;
 
 use super::super::Context;
@@ -11,12 +9,12 @@ use super::super::diagnostics::load_project;
 use super::super::human::counted;
 use super::super::output::Document;
 use super::super::runs::actor;
+use super::open_intent::{Open, agree, names};
 use crate::app::{RestoredState, restore_state};
 use crate::clock::SystemClock;
 use crate::error::{CommandError, Exit};
-use crate::execute::{CORRELATION, correlation};
+use crate::execute::CORRELATION;
 use crate::ports::{Clock, StateError};
-use crate::state::{Intent, IntentId, RunId};
 
 /// Arguments of `state restore`.
 #[derive(Debug, Clone, clap::Args)]
@@ -44,34 +42,6 @@ struct StateRestore {
     not_in_backup: Vec<Open>,
 }
 
-/// An intent that is not settled.
-#[derive(Debug, Serialize)]
-struct Open {
-    id: IntentId,
-    attempt: u32,
-    state: &'static str,
-    task: String,
-    job: String,
-    assets: Vec<AssetKey>,
-    run_id: Option<RunId>,
-    correlation: String,
-}
-
-impl From<&Intent> for Open {
-    fn from(intent: &Intent) -> Self {
-        Self {
-            id: intent.id.clone(),
-            attempt: intent.attempt,
-            state: intent.state.as_str(),
-            task: intent.task.to_string(),
-            job: intent.job.to_string(),
-            assets: intent.assets.clone(),
-            run_id: intent.run_id,
-            correlation: correlation(&intent.id, intent.attempt),
-        }
-    }
-}
-
 impl Document for StateRestore {
     const KIND: &'static str = "StateRestore";
     type Item = ();
@@ -90,40 +60,13 @@ pub(super) fn run(context: &Context, args: &RestoreArgs) -> Result<Exit, Command
             .hint("name a file that `headwater state backup` made"));
     }
     if path.exists() && !args.yes {
-        agree(context, &file, &path)?;
+        agree(context, &file.display().to_string(), &path)?;
     }
     let now = SystemClock.now();
     let restored = restore_state(&file, &path, &actor(context), now)?;
     let document = document(&file, &path, &restored);
     context.output.emit(&document, || text(&document))?;
     Ok(Exit::Done)
-}
-
-/// Asks whether the file that is there shall be replaced.
-fn agree(context: &Context, file: &Path, path: &Path) -> Result<(), CommandError> {
-    let refused = |why: &str| {
-        let message = format!("{} was not replaced", path.display());
-        CommandError::new("C019", Exit::Usage, message)
-            .because(why)
-            .hint("say `--yes` to replace it; it is kept beside the new one")
-    };
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(refused("there is no terminal to ask at"));
-    }
-    context.output.to_stderr(&format!(
-        "Put {} in the place of {}? [y/N] ",
-        file.display(),
-        path.display()
-    ));
-    let mut answer = String::new();
-    let read = stdin.lock().read_line(&mut answer);
-    let is_yes = matches!(answer.trim(), "y" | "Y" | "yes");
-    if read.is_ok() && is_yes {
-        Ok(())
-    } else {
-        Err(refused("the answer was not `y`"))
-    }
 }
 
 fn document(file: &Path, path: &Path, restored: &RestoredState) -> StateRestore {
@@ -155,8 +98,8 @@ fn text(restored: &StateRestore) -> String {
     }
     if !restored.not_in_backup.is_empty() {
         lines.push(format!(
-            "{} of the file that was there {} not in the backup; let the runs end before the next \
-             pass, which would start others beside them:",
+            "{} of the file that was there {} not in the backup: the next passes look for the \
+             runs and take them over:",
             counted(restored.not_in_backup.len(), "open intent"),
             if restored.not_in_backup.len() == 1 {
                 "is"
@@ -164,8 +107,13 @@ fn text(restored: &StateRestore) -> String {
                 "are"
             }
         ));
-        lines.extend(restored.not_in_backup.iter().map(not_in_backup));
+        lines.extend(restored.not_in_backup.iter().map(Open::line));
     }
+    lines.push(
+        "nothing new is triggered for five minutes from the first pass on, in which a request of \
+         the former state may be under way"
+            .to_owned(),
+    );
     lines.join("\n") + "\n"
 }
 
@@ -179,22 +127,4 @@ fn looked_up(open: &Open) -> String {
         open.job,
         open.correlation
     )
-}
-
-fn not_in_backup(open: &Open) -> String {
-    let run = open.run_id.map_or_else(
-        || format!("{CORRELATION}={}", open.correlation),
-        |run| format!("run {run}"),
-    );
-    format!(
-        "  {}: {} of {}, {run}",
-        names(&open.assets),
-        open.state,
-        open.job
-    )
-}
-
-fn names(assets: &[AssetKey]) -> String {
-    let names: Vec<&str> = assets.iter().map(AssetKey::as_str).collect();
-    names.join(", ")
 }

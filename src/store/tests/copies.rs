@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::{Place, at, id, intent, lease, retry, sighting, success};
 use crate::ports::{LaterRun, State, StateError};
 use crate::state::{IntentState, RunId};
+use crate::store;
 use crate::store::audit::verify;
 use crate::store::codes::code_of;
 use crate::store::{OpenMode, Restore, Restored, Store, back_up, restore};
@@ -15,10 +16,12 @@ use crate::store::{OpenMode, Restore, Restored, Store, back_up, restore};
 fn restored(place: &Place, backup: &Path) -> Result<Restored, StateError> {
     restore(&Restore {
         backup,
-        path: &place.path(),
-        actor: "user test",
-        now: at(1_000),
-        is_dead: &|holder| holder == "dead",
+        place: store::Place {
+            path: &place.path(),
+            actor: "user test",
+            now: at(1_000),
+            is_dead: &|holder| holder == "dead",
+        },
     })
 }
 
