@@ -159,7 +159,9 @@ impl Store {
         message: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| settle::cancel(write, (intent, attempt), state, message, now))
+        self.write("cancel_attempt", |write| {
+            settle::cancel(write, (intent, attempt), state, message, now)
+        })
     }
 
     /// Returns an intent, settled or not.
@@ -190,7 +192,9 @@ impl Store {
         successor: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| lease::bury(write, dead, successor, now))
+        self.write("bury_holder", |write| {
+            lease::bury(write, dead, successor, now)
+        })
     }
 
     /// Returns the lease, if it was ever taken.
@@ -231,14 +235,24 @@ impl Store {
     }
 
     /// Writes all or nothing.
-    fn write<T>(&self, act: impl FnOnce(&Write<'_>) -> Result<T, Fault>) -> Result<T, StateError> {
+    ///
+    /// The three lines of the log tell a person how far a step came, and crash tests where to kill:
+    /// before it, when all is written and nothing durable, and after it.
+    fn write<T>(
+        &self,
+        step: &'static str,
+        act: impl FnOnce(&Write<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StateError> {
         let mut inner = self.lock();
         let Inner { connection, actor } = &mut *inner;
         let within = || {
+            tracing::trace!(step, "writing");
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let write = Write::new(tx, actor);
             let done = act(&write)?;
+            tracing::trace!(step, "committing");
             write.commit()?;
+            tracing::trace!(step, "written");
             Ok(done)
         };
         within().map_err(|fault: Fault| fault.at(&self.path, "written"))

@@ -235,7 +235,7 @@ fn prepare(
 ) -> Result<(u64, Vec<Intent>), StateError> {
     let store = Store::open(copy, OpenMode::ReadWrite)?;
     store.act_as(order.actor);
-    let made = store.write(|write| {
+    let made = store.write("restore", |write| {
         let open = intent::open(&write.tx)?;
         for intent in &open {
             doubt(write, intent, order.now)?;

@@ -28,21 +28,25 @@ impl State for Store {
         now: DateTime<Utc>,
         lifetime: TimeDelta,
     ) -> Result<Lease, StateError> {
-        let lease = self.write(|write| lease::acquire(write, holder, now, lifetime))?;
+        let lease = self.write("acquire_lease", |write| {
+            lease::acquire(write, holder, now, lifetime)
+        })?;
         holder.clone_into(&mut self.lock().actor);
         Ok(lease)
     }
 
     fn release_lease(&self, lease: &Lease) -> Result<(), StateError> {
-        self.write(|write| lease::release(write, lease))
+        self.write("release_lease", |write| lease::release(write, lease))
     }
 
     fn pin_workspace(&self, lease: &Lease, workspace_id: &str) -> Result<(), StateError> {
-        self.write(|write| meta::pin_workspace(write, lease, workspace_id))
+        self.write("pin_workspace", |write| {
+            meta::pin_workspace(write, lease, workspace_id)
+        })
     }
 
     fn begin_pass(&self, lease: &Lease, now: DateTime<Utc>) -> Result<PassNumber, StateError> {
-        self.write(|write| pass::begin(write, lease, now))
+        self.write("begin_pass", |write| pass::begin(write, lease, now))
     }
 
     fn record_sightings(
@@ -51,7 +55,7 @@ impl State for Store {
         _now: DateTime<Utc>,
         sightings: &[Sighting],
     ) -> Result<(), StateError> {
-        self.write(|write| {
+        self.write("record_sightings", |write| {
             lease::check(&write.tx, lease)?;
             sightings
                 .iter()
@@ -64,7 +68,7 @@ impl State for Store {
         lease: &Lease,
         locations: &[(Relation, CatalogLocation)],
     ) -> Result<(), StateError> {
-        self.write(|write| {
+        self.write("record_locations", |write| {
             lease::check(&write.tx, lease)?;
             let mut all = locations.iter();
             all.try_for_each(|(relation, found)| sightings::locate(write, relation, found))
@@ -76,7 +80,7 @@ impl State for Store {
         lease: &Lease,
         cuts: &[(AssetKey, Option<Cut>)],
     ) -> Result<(), StateError> {
-        self.write(|write| {
+        self.write("record_cuts", |write| {
             lease::check(&write.tx, lease)?;
             cuts.iter().try_for_each(|(asset, cut)| match cut {
                 Some(cut) => build::fix_cut(write, asset, *cut),
@@ -87,7 +91,7 @@ impl State for Store {
 
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {
         self.refuse_low_disk()?;
-        self.write(|write| intent::intend(write, lease, intent))
+        self.write("intend", |write| intent::intend(write, lease, intent))
     }
 
     fn stamp(
@@ -98,7 +102,9 @@ impl State for Store {
         service_time: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::stamp(write, lease, (intent, attempt), service_time, now))
+        self.write("stamp", |write| {
+            attempt::stamp(write, lease, (intent, attempt), service_time, now)
+        })
     }
 
     fn record_run(
@@ -109,7 +115,9 @@ impl State for Store {
         url: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::record_run(write, (intent, attempt), run, url, now))
+        self.write("record_run", |write| {
+            attempt::record_run(write, (intent, attempt), run, url, now)
+        })
     }
 
     fn record_later_run(
@@ -118,7 +126,9 @@ impl State for Store {
         later: &LaterRun,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::record_later_run(write, current, later, now))
+        self.write("record_later_run", |write| {
+            attempt::record_later_run(write, current, later, now)
+        })
     }
 
     fn record_uncertain(
@@ -128,7 +138,9 @@ impl State for Store {
         reason: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::record_uncertain(write, (intent, attempt), reason, now))
+        self.write("record_uncertain", |write| {
+            attempt::record_uncertain(write, (intent, attempt), reason, now)
+        })
     }
 
     fn record_cancel_request(
@@ -137,7 +149,9 @@ impl State for Store {
         attempt: u32,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::record_cancel_request(write, (intent, attempt), now))
+        self.write("record_cancel_request", |write| {
+            attempt::record_cancel_request(write, (intent, attempt), now)
+        })
     }
 
     fn settle(
@@ -147,7 +161,9 @@ impl State for Store {
         settlement: &Settlement,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| settle::settle(write, intent, attempt, settlement, now))
+        self.write("settle", |write| {
+            settle::settle(write, intent, attempt, settlement, now)
+        })
     }
 
     fn lift_quarantine(
@@ -156,7 +172,7 @@ impl State for Store {
         actor: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| {
+        self.write("lift_quarantine", |write| {
             let Some(failure) = build::one(&write.tx, asset)?.failure else {
                 return Ok(false);
             };
@@ -191,7 +207,7 @@ impl State for Store {
         if new.is_empty() {
             return Ok(());
         }
-        self.write(|write| {
+        self.write("record_decisions", |write| {
             lease::check(&write.tx, lease)?;
             new.into_iter()
                 .try_for_each(|decision| pass::decide(write, decision))
@@ -199,6 +215,6 @@ impl State for Store {
     }
 
     fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError> {
-        self.write(|write| pass::finish(write, lease, summary))
+        self.write("finish_pass", |write| pass::finish(write, lease, summary))
     }
 }

@@ -256,11 +256,16 @@ impl Lakehouse {
     /// The program in the project, with the workspace's address and token.
     pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = command(&self.folder, args);
+        self.equip(&mut command);
+        command
+    }
+
+    /// Gives a command the workspace's address and token.
+    pub(crate) fn equip(&self, command: &mut Command) {
         command
             .env("DATABRICKS_HOST", self.workspace().url())
             .env("DATABRICKS_TOKEN", TOKEN)
             .stdin(Stdio::null());
-        command
     }
 
     /// Runs a command to its end.
@@ -361,6 +366,21 @@ impl Drop for Lakehouse {
 pub(crate) struct Process(Child);
 
 impl Process {
+    /// Takes over a process that was started.
+    pub(crate) fn of(child: Child) -> Self {
+        Self(child)
+    }
+
+    /// Waits until it stands still, as SIGSTOP makes it.
+    pub(crate) fn is_standing(&self) {
+        let stat = format!("/proc/{}/stat", self.0.id());
+        until("the process stands still", 20, || {
+            let stat = fs::read_to_string(&stat).unwrap();
+            let (_, after_name) = stat.rsplit_once(')').unwrap();
+            after_name.trim_start().starts_with('T')
+        });
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
