@@ -62,6 +62,10 @@ pub use self::runs::RunFilter;
 /// Below this much free space nothing new is triggered: results must still find room.
 pub const LEAST_FREE_MIB: u64 = 50;
 
+/// A write-ahead log beyond this size is given back once it was put away. It grows to that only
+/// while somebody keeps an old view of the file open.
+pub const LARGE_LOG_MIB: u64 = 64;
+
 /// Returns the schema version of every state file that is open here.
 pub fn schema_version() -> i64 {
     migrate::newest()
@@ -215,6 +219,11 @@ impl Store {
     /// Returns the free space beside the state file in MiB; absent where the system does not tell.
     pub fn free_mib(&self) -> Option<u64> {
         place::free_mib(&self.path)
+    }
+
+    /// Returns the size of the write-ahead log beside the file in MiB.
+    pub fn log_mib(&self) -> u64 {
+        open::log_bytes(&self.path) / (1024 * 1024)
     }
 
     /// Looks through everything for what should never be; reads the whole file.
