@@ -7,10 +7,12 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tools demo test check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
+.PHONY: help tools demo test crash check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
 
 # Options of the demonstration: make demo ARGS='--dir ./lakehouse --keep'
 ARGS ?=
+# How often `make crash` kills.
+KILLS ?= 200
 RUST_NEEDED := 1.95.0
 PYTHON ?= python3
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
@@ -39,6 +41,10 @@ ifdef NEXTEST
 else
 	cargo test --locked --workspace --lib --bins --tests --examples --no-fail-fast
 endif
+
+crash: tools ## kill the reconciler 200 times at random while answers are lost: make crash KILLS=1000
+	KILLS=$(KILLS) cargo test --locked -p headwater --test it -- --exact --nocapture \
+	  recovery::fault_50_kills_and_lost_answers_start_nothing_twice_and_leave_nothing_stale
 
 check: tools ## format, lints, documentation, and the two libraries on their own
 	@for part in fmt clippy; do cargo $$part --version >/dev/null 2>&1 || rustup component add "$${part/fmt/rustfmt}"; done

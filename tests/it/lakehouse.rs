@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use headwater::clock::SystemClock;
 use headwater::ports::Clock as _;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -384,6 +384,15 @@ impl Process {
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// Lowers one of its limits.
+    pub(crate) fn limit(&self, resource: Resource, to: u64) {
+        let limit = Rlimit {
+            current: Some(to),
+            maximum: Some(to),
+        };
+        prlimit(Some(Pid::from_child(&self.0)), resource, limit).unwrap();
     }
 
     /// Kills it and takes it away.

@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::thread::sleep;
+use std::time::Duration;
 
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Resource, Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -28,7 +30,7 @@ const ORDER: &str = "PROGRAM_UNDER_TEST";
 
 /// What happens to the program where it was told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Deed {
+enum Deed {
     /// It is dead at once: SIGKILL.
     Die,
     /// It stands still until somebody lets it go on: SIGSTOP.
@@ -43,14 +45,44 @@ struct Order {
     at: Option<(String, usize)>,
     deed: Deed,
     /// Gets a line for each point that is reached.
-    list: std::path::PathBuf,
+    list: PathBuf,
+    /// Is made to let it go on.
+    go_on: PathBuf,
 }
 
-/// Starts the program, which dies or stands still when it reaches a point for the n-th time.
-pub(crate) fn start_until(lake: &Lakehouse, args: &str, at: (&str, usize), deed: Deed) -> Process {
-    let at = Some((at.0.to_owned(), at.1));
-    let mut command = program(lake, args, at, deed);
-    Process::of(command.spawn().unwrap())
+/// The program, standing still at a point.
+pub(crate) struct Standing<'a> {
+    lake: &'a Lakehouse,
+    process: Process,
+}
+
+/// Starts the program and waits until it stands still where it reaches a point first.
+pub(crate) fn stands_at<'a>(lake: &'a Lakehouse, args: &str, point: &str) -> Standing<'a> {
+    drop(fs::remove_file(go_on(lake)));
+    let at = Some((point.to_owned(), 1));
+    let child = program(lake, args, at, Deed::Stand).spawn().unwrap();
+    let process = Process::of(child);
+    process.is_standing();
+    Standing { lake, process }
+}
+
+impl Standing<'_> {
+    /// Lets every write of it fail from now on.
+    pub(crate) fn without_room(&self) {
+        self.process.limit(Resource::Fsize, 0);
+    }
+
+    /// Sends it a signal, of which it hears once it goes on.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(self) -> Process {
+        fs::write(go_on(self.lake), "").unwrap();
+        self.process.signal(Signal::CONT);
+        self.process
+    }
 }
 
 /// Runs the program until it dies at a point; returns whether it got there.
@@ -72,8 +104,12 @@ pub(crate) fn reached(lake: &Lakehouse, args: &str) -> BTreeMap<String, usize> {
     points
 }
 
-fn list(lake: &Lakehouse) -> std::path::PathBuf {
+fn list(lake: &Lakehouse) -> PathBuf {
     lake.path().join("points.txt")
+}
+
+fn go_on(lake: &Lakehouse) -> PathBuf {
+    lake.path().join("go-on")
 }
 
 /// This executable, with an order.
@@ -83,9 +119,13 @@ fn program(lake: &Lakehouse, args: &str, at: Option<(String, usize)>, deed: Deed
         at,
         deed,
         list: list(lake),
+        go_on: go_on(lake),
     };
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    // The signal of a file that is too long kills; ignored, it is the error that a full disk gives.
+    let mut command = Command::new("/bin/sh");
     command
+        .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
         .args([
             "--exact",
             "points::the_program",
@@ -120,6 +160,7 @@ fn the_program() {
     let stop = Stop {
         at: order.at,
         deed: order.deed,
+        go_on: order.go_on,
         seen: Mutex::new((list, 0)),
     };
     let is_ours = filter_fn(|line| line.target().starts_with("headwater"));
@@ -132,6 +173,8 @@ fn the_program() {
 struct Stop {
     at: Option<(String, usize)>,
     deed: Deed,
+    /// Is there once whoever stands still may go on.
+    go_on: PathBuf,
     /// The list, and how often the point was reached.
     seen: Mutex<(fs::File, usize)>,
 }
@@ -142,18 +185,24 @@ impl<S: Subscriber> Layer<S> for Stop {
         event.record(&mut line);
         let Some(point) = line.point() else { return };
         let mut seen = self.seen.lock().unwrap();
-        writeln!(seen.0, "{point}").unwrap();
+        // A test may let every write fail.
+        drop(writeln!(seen.0, "{point}"));
         let Some((at, count)) = &self.at else { return };
         if *at != point {
             return;
         }
         seen.1 += 1;
         if seen.1 == *count {
-            let signal = match self.deed {
-                Deed::Die => Signal::KILL,
-                Deed::Stand => Signal::STOP,
-            };
-            kill_process(getpid(), signal).unwrap();
+            match self.deed {
+                Deed::Die => kill_process(getpid(), Signal::KILL).unwrap(),
+                Deed::Stand => {
+                    kill_process(getpid(), Signal::STOP).unwrap();
+                    // Another thread may take the signal, and this one get a little further.
+                    while !self.go_on.exists() {
+                        sleep(Duration::from_millis(5));
+                    }
+                }
+            }
         }
     }
 }
