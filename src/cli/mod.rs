@@ -169,7 +169,7 @@ pub fn block_on(
 fn spare_files() -> std::io::Result<()> {
     // Poll, wake-up, both ends of the signals' pipe, and a copy of each.
     let spare: Result<Vec<OwnedFd>, _> = (0..8)
-        .map(|_| std::io::stderr().as_fd().try_clone_to_owned())
+        .map(|_| std::io::stdin().as_fd().try_clone_to_owned())
         .collect();
     spare.map(drop)
 }
