@@ -36,11 +36,13 @@ demo: tools ## build everything and show it on a sample lakehouse, on this machi
 	cargo run --locked -- demo $(ARGS)
 
 test: check doctest ## everything that has to hold before a change is merged
+	@rm -f target/tmp/unproven.txt
 ifdef NEXTEST
 	cargo nextest run --locked --workspace --no-fail-fast
 else
 	cargo test --locked --workspace --lib --bins --tests --examples --no-fail-fast
 endif
+	@if [ -e target/tmp/unproven.txt ]; then cat target/tmp/unproven.txt; fi
 
 crash: tools ## kill the reconciler 200 times at random while answers are lost: make crash KILLS=1000
 	KILLS=$(KILLS) cargo test --locked -p headwater --test it -- --exact --nocapture \

@@ -145,11 +145,33 @@ fn fault_56_few_open_files_are_enough_or_the_command_says_so() {
         );
         ended_in_words(&what, &ran);
         check(&lake, &what, &ran, &before);
+        // One that could not make out its own name again would be kept out by itself.
+        assert_ne!(ran.status.code(), Some(3), "{what}: {ran:?}");
         if files == 64 {
             assert_eq!(ran.status.code(), Some(0), "{ran:?}");
         }
     }
     lake.settle();
+    lake.assert_sound();
+}
+
+#[test]
+fn fault_56_a_living_holder_is_not_taken_for_dead_for_want_of_open_files() {
+    let lake = Lakehouse::built();
+    lake.arrive(2);
+    let holder = stands_at(&lake, "reconcile --wait", "writing finish_pass");
+    let lease = || -> String {
+        let state = Connection::open(lake.state_file()).unwrap();
+        let sql = "SELECT holder || ' ' || epoch FROM lease";
+        state.query_row(sql, (), |row| row.get(0)).unwrap()
+    };
+    let held = lease();
+    for files in 10..24 {
+        let ran = limited(&lake, &format!("ulimit -n {files}"), "reconcile");
+        assert!(matches!(ran.status.code(), Some(1..=3)), "{files}: {ran:?}");
+        assert_eq!(lease(), held, "{files} open files");
+    }
+    assert_eq!(holder.go_on().exit_within(60), Some(0));
     lake.assert_sound();
 }
 

@@ -24,6 +24,7 @@ mod limits;
 mod mounts;
 mod observation;
 mod points;
+mod power_loss;
 mod program;
 mod recovery;
 mod runs;
