@@ -77,7 +77,7 @@ fn fault_51_a_write_that_finds_no_room_loses_nothing_that_was_acknowledged() {
     let lake = Lakehouse::built();
     let mut failed = 0;
     // In blocks of 512 bytes: none, less than the shared memory of the log, and on through the log.
-    for blocks in [0, 1, 32, 64, 80, 112, 144, 176, 208, 272, 400, 656, 1200] {
+    for blocks in [0, 1, 64, 80, 144, 208, 400, 1200] {
         lake.arrive(2);
         let before = known(&lake);
         let what = format!("{blocks} blocks");
@@ -98,9 +98,7 @@ fn fault_51_a_write_that_finds_no_room_loses_nothing_that_was_acknowledged() {
 fn fault_51_a_disk_that_fails_in_the_middle_of_a_pass_ends_it_and_loses_nothing() {
     let lake = Lakehouse::built();
     for point in [
-        "writing record_sightings",
         "committing intend",
-        "committing stamp",
         "answered POST /api/2.2/jobs/run-now",
         "committing record_run",
         "committing settle",
@@ -134,7 +132,7 @@ fn fault_51_a_backup_that_finds_no_room_leaves_nothing_behind() {
 #[test]
 fn fault_56_few_open_files_are_enough_or_the_command_says_so() {
     let lake = Lakehouse::built();
-    for files in [4, 6, 8, 10, 12, 14, 16, 20, 24, 32, 64] {
+    for files in [4, 8, 12, 14, 16, 18, 64] {
         lake.arrive(2);
         let before = known(&lake);
         let what = format!("{files} open files");

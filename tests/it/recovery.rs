@@ -208,7 +208,6 @@ fn fault_12_a_holder_that_stood_still_past_its_lease_does_nothing_more() {
         assert_eq!(lake.run("reconcile").exit, 3, "{point}: its lease counts");
         let_the_lease_run_out(&lake);
         // A rival takes over, does its work, and that of data which comes meanwhile.
-        lake.settle();
         lake.arrive(2);
         lake.settle();
         let (runs, recorded) = (lake.runs(), lake.recorded());

@@ -248,12 +248,7 @@ fn fault_53_a_log_that_is_gone_or_torn_is_an_older_state_that_starts_no_attempt_
 fn fault_53_an_old_state_put_back_by_hand_starts_no_attempt_twice() {
     let lake = Lakehouse::built();
     let kept = lake.path().join("old.db");
-    for point in [
-        "written intend",
-        "written stamp",
-        "written record_run",
-        "written settle",
-    ] {
+    for point in ["written stamp", "written record_run", "written settle"] {
         lake.arrive_in(SOURCE);
         assert!(dies_at(&lake, WAIT, (point, 1)), "{point}");
         // Whoever reads puts the log away.
