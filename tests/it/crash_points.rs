@@ -328,7 +328,12 @@ fn fault_04_50_a_kill_at_any_point_of_a_first_contact_or_a_lost_answer_repeats_n
 
 #[test]
 fn fault_50_a_kill_at_any_point_of_what_people_order_repeats_nothing() {
-    kill_at_every_point(&WAYS[4..], usual);
+    kill_at_every_point(&WAYS[4..7], usual);
+}
+
+#[test]
+fn fault_50_53_a_kill_at_any_point_of_a_restore_and_after_it_repeats_nothing() {
+    kill_at_every_point(&WAYS[7..], usual);
 }
 
 #[test]
