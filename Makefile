@@ -7,10 +7,12 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tools demo test check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
+.PHONY: help tools demo test crash check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
 
 # Options of the demonstration: make demo ARGS='--dir ./lakehouse --keep'
 ARGS ?=
+# How often `make crash` kills.
+KILLS ?= 200
 RUST_NEEDED := 1.95.0
 PYTHON ?= python3
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
@@ -34,11 +36,17 @@ demo: tools ## build everything and show it on a sample lakehouse, on this machi
 	cargo run --locked -- demo $(ARGS)
 
 test: check doctest ## everything that has to hold before a change is merged
+	@rm -f target/tmp/unproven.txt
 ifdef NEXTEST
 	cargo nextest run --locked --workspace --no-fail-fast
 else
 	cargo test --locked --workspace --lib --bins --tests --examples --no-fail-fast
 endif
+	@if [ -e target/tmp/unproven.txt ]; then cat target/tmp/unproven.txt; fi
+
+crash: tools ## kill the reconciler 200 times at random while answers are lost: make crash KILLS=1000
+	KILLS=$(KILLS) cargo test --locked -p headwater --test it -- --exact --nocapture \
+	  recovery::fault_50_kills_and_lost_answers_start_nothing_twice_and_leave_nothing_stale
 
 check: tools ## format, lints, documentation, and the two libraries on their own
 	@for part in fmt clippy; do cargo $$part --version >/dev/null 2>&1 || rustup component add "$${part/fmt/rustfmt}"; done

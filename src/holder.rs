@@ -7,7 +7,11 @@
 //! epoch fences off whoever was before.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::OnceLock;
+
+use rustix::io::Errno;
 
 /// The parts of a holder's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +23,14 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Names this process.
+    /// Names this process, always by the same name: one that could not be made out again, for want
+    /// of open files, would be taken for another holder's.
     pub fn this_process() -> Self {
+        static OWN: OnceLock<Holder> = OnceLock::new();
+        OWN.get_or_init(Self::make_out).clone()
+    }
+
+    fn make_out() -> Self {
         let process = std::process::id();
         Self {
             host: rustix::system::uname()
@@ -29,7 +39,7 @@ impl Holder {
                 .replace('/', "_"),
             place: place(),
             process,
-            started: started(process).unwrap_or_default(),
+            started: started(process).ok().flatten().unwrap_or_default(),
         }
     }
 
@@ -51,7 +61,10 @@ impl Holder {
             && self.place == other.place
             && !self.place.is_empty()
             && !other.started.is_empty();
-        is_visible && started(other.process).is_none_or(|started| started != other.started)
+        // What cannot be read is no proof.
+        is_visible
+            && started(other.process)
+                .is_ok_and(|found| found.is_none_or(|started| started != other.started))
     }
 }
 
@@ -81,18 +94,29 @@ fn place() -> String {
 }
 
 /// When a process started, in clock ticks since boot; absent if there is none.
+/// An error says nothing of it: this process may be out of open files.
 ///
 /// Source: proc(5), `/proc/PID/stat`, field 22; field 2 may hold blanks and brackets.
-fn started(process: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"));
-    let stat = stat.ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
+fn started(process: u32) -> io::Result<Option<String>> {
+    let path = Path::new("/proc").join(process.to_string()).join("stat");
+    let stat = match std::fs::read_to_string(path) {
+        Ok(stat) => stat,
+        // It ended: before the file was opened, or while it was read.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some((_, after_name)) = stat.rsplit_once(')') else {
+        return Ok(None);
+    };
     // The state follows the name: field 3. A zombie has ended, whatever its parent does about it.
     let mut fields = after_name.split_whitespace();
-    let state = fields.next()?;
-    (state != "Z" && state != "X")
-        .then(|| fields.nth(18).map(str::to_owned))
-        .flatten()
+    let is_over = fields.next().is_none_or(|state| matches!(state, "Z" | "X"));
+    Ok(if is_over {
+        None
+    } else {
+        fields.nth(18).map(str::to_owned)
+    })
 }
 
 #[cfg(test)]
@@ -124,7 +148,7 @@ mod tests {
         let process = child.id();
         let dead = Holder {
             process,
-            started: started(process).unwrap_or("1".into()),
+            started: started(process).unwrap().unwrap_or("1".into()),
             ..own.clone()
         };
         child.wait().unwrap();

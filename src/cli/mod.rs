@@ -32,7 +32,9 @@ mod validate;
 mod watching;
 
 use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 
@@ -144,10 +146,13 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
 pub fn block_on(
     command: impl Future<Output = Result<Exit, CommandError>>,
 ) -> Result<Exit, CommandError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let spare = spare_files().and_then(|()| spare_threads());
+    let runtime = spare.and_then(|()| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+    });
     let runtime = runtime.map_err(|error| {
         CommandError::new(
             "C013",
@@ -158,4 +163,34 @@ pub fn block_on(
         .hint("look at the limits of this user for processes and open files")
     })?;
     runtime.block_on(command)
+}
+
+/// Fails unless a few more files can be opened: for want of them the runtime's signals would panic.
+fn spare_files() -> std::io::Result<()> {
+    // Poll, wake-up, both ends of the signals' pipe, and a copy of each.
+    let spare: Result<Vec<OwnedFd>, _> = (0..8)
+        .map(|_| std::io::stdin().as_fd().try_clone_to_owned())
+        .collect();
+    spare.map(drop)
+}
+
+/// Fails unless a few threads can be had: for want of them the runtime would panic.
+fn spare_threads() -> std::io::Result<()> {
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    // The runtime's workers and one for files, all at once: each waits until the channel is closed.
+    let mut spare = Vec::new();
+    for _ in 0..3 {
+        let held = Arc::clone(&held);
+        let waits = move || drop(held.lock().map(|held| held.recv()));
+        match std::thread::Builder::new().spawn(waits) {
+            Ok(thread) => spare.push(thread),
+            Err(error) => return Err(error),
+        }
+    }
+    drop(hold);
+    for thread in spare {
+        drop(thread.join());
+    }
+    Ok(())
 }

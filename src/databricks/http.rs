@@ -177,10 +177,11 @@ impl Transport {
         credential: Credential<'_>,
         attempt: u32,
     ) -> Result<RawAnswer, ApiError> {
+        let Call { method, path, .. } = &request.call;
+        tracing::trace!(method, path, attempt, "asking");
         let started = Instant::now();
         let result = self.exchange(request, credential).await;
         let elapsed_ms = started.elapsed().as_millis();
-        let Call { method, path, .. } = &request.call;
         match &result {
             Ok(raw) => tracing::debug!(
                 method,

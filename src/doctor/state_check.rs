@@ -5,7 +5,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::check::Check;
-use super::state_file::{audit_trail, disk, lease, or_error};
+use super::state_file::{audit_trail, disk, lease, log, or_error};
 use crate::error::CommandError;
 use crate::ports::StateError;
 use crate::store::{Integrity, OpenMode, Store, schema_version};
@@ -35,6 +35,7 @@ pub fn check_state(path: &Path, now: DateTime<Utc>) -> Result<Vec<Check>, StateE
         store.lease_info().map(|info| lease(info, now)),
     ));
     checks.push(disk(store.free_mib()));
+    checks.push(log(store.log_mib()));
     Ok(checks)
 }
 

@@ -8,7 +8,9 @@ use super::check::{Check, ago};
 use crate::error::CommandError;
 use crate::holder::Holder;
 use crate::ports::StateError;
-use crate::store::{LEAST_FREE_MIB, LeaseInfo, OpenMode, Store, audit, schema_version};
+use crate::store::{
+    LARGE_LOG_MIB, LEAST_FREE_MIB, LeaseInfo, OpenMode, Store, audit, schema_version,
+};
 
 /// Without a pass for this long, nobody reconciles.
 const QUIET: TimeDelta = TimeDelta::hours(1);
@@ -49,6 +51,7 @@ pub(super) fn check(path: &Path, now: DateTime<Utc>) -> StateFound {
         ),
         or_error("state_last_pass", last_pass(&store, now)),
         disk(store.free_mib()),
+        log(store.log_mib()),
         audit_trail(&store),
     ];
     StateFound {
@@ -117,6 +120,19 @@ pub(super) fn disk(free_mib: Option<u64>) -> Check {
     }
 }
 
+/// A log that is never put away fills the disk in the end.
+pub(super) fn log(mib: u64) -> Check {
+    let name = "state_log";
+    let found = format!("the write-ahead log has {mib} MiB");
+    if mib > LARGE_LOG_MIB {
+        let help = "a process keeps an old view of the state file open: find it with `fuser`, and \
+                    end it; the log is put away then";
+        Check::warning(name, found, help)
+    } else {
+        Check::ok(name, found)
+    }
+}
+
 pub(super) fn audit_trail(store: &Store) -> Check {
     let name = "state_audit";
     match audit::verify(store) {
@@ -164,6 +180,12 @@ mod tests {
         ] {
             assert_eq!(lease(info.clone(), now).status, status, "{info:?}");
         }
+    }
+
+    #[test]
+    fn a_log_that_nobody_puts_away_is_told() {
+        assert_eq!(log(LARGE_LOG_MIB).status, Status::Ok);
+        assert_eq!(log(LARGE_LOG_MIB + 1).status, Status::Warning);
     }
 
     #[test]

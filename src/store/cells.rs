@@ -83,7 +83,7 @@ impl<'a> Cells<'a> {
     /// Takes a value of a type that SQLite knows.
     pub(super) fn take<T: FromSql>(&mut self) -> Result<T, Fault> {
         let at = self.advance();
-        Ok(self.row.get(at)?)
+        self.row.get(at).map_err(|error| self.fault(&error))
     }
 
     /// Takes a text without copying it.

@@ -71,7 +71,8 @@ pub(super) fn database(
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => StateError::Place {
             path,
             problem: format!(
-                "it cannot be opened ({source}); only the user who made it may read it"
+                "it cannot be opened ({source}): another user may have made it, its disk may have \
+                 no room for another file, or this process may have too many open"
             ),
         },
         _ => StateError::Database { attempted, source },

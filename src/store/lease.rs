@@ -50,6 +50,16 @@ pub(super) fn info(connection: &Connection) -> Result<Option<LeaseInfo>, Fault> 
     })
 }
 
+/// Returns the lease, or what makes no sense about it. Such a row counts as lost: whoever wrote it is
+/// fenced off by the epoch, as is a holder that still relies on it.
+fn sound(connection: &Connection) -> Result<Result<Option<LeaseInfo>, String>, Fault> {
+    match info(connection) {
+        Ok(info) => Ok(Ok(info)),
+        Err(Fault::State(StateError::Unreadable { problem, .. })) => Ok(Err(problem)),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Takes or renews the lease.
 pub(super) fn acquire(
     write: &Write<'_>,
@@ -57,7 +67,15 @@ pub(super) fn acquire(
     now: DateTime<Utc>,
     lifetime: TimeDelta,
 ) -> Result<Lease, Fault> {
-    let current = info(&write.tx)?;
+    let current = match sound(&write.tx)? {
+        Ok(current) => current,
+        Err(problem) => {
+            let detail = json!({ "problem": problem, "to": holder });
+            let what = ("lease.replaced", "reconciler", &detail);
+            audit::append_as(write, holder, now, what)?;
+            None
+        }
+    };
     let expires_at = now
         .checked_add_signed(lifetime)
         .unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -134,7 +152,8 @@ pub(super) fn raise(write: &Write<'_>, above: u64, now: DateTime<Utc>) -> Result
 
 /// Returns the greatest epoch that a state has seen.
 pub(super) fn highest_epoch(connection: &Connection) -> Result<u64, Fault> {
-    let known = info(connection)?.map_or(0, |info| info.epoch);
+    let lease = sound(connection)?.unwrap_or_default();
+    let known = lease.map_or(0, |info| info.epoch);
     let sql = "SELECT coalesce(max(epoch), 0) FROM intent";
     let of_intents = first(connection, "intent.epoch", sql, (), |cells| cells.number())?;
     Ok(known.max(of_intents.unwrap_or_default()))

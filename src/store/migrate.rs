@@ -79,6 +79,8 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     if inspect(connection, path)? == Found::Ours(newest()) {
         return Ok(());
     }
+    let step = "migrate";
+    tracing::trace!(step, "writing");
     let tx = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| database(error, path, "opened"))?;
@@ -95,6 +97,9 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
         tx.pragma_update(None, "user_version", newest())
     };
     apply().map_err(|error| database(error, path, "migrated"))?;
+    tracing::trace!(step, "committing");
     tx.commit()
-        .map_err(|error| database(error, path, "migrated"))
+        .map_err(|error| database(error, path, "migrated"))?;
+    tracing::trace!(step, "written");
+    Ok(())
 }

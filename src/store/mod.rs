@@ -67,6 +67,10 @@ pub use self::takeover::Place;
 /// Below this much free space nothing new is triggered: results must still find room.
 pub const LEAST_FREE_MIB: u64 = 50;
 
+/// A write-ahead log beyond this size is given back once it was put away. It grows to that only
+/// while somebody keeps an old view of the file open.
+pub const LARGE_LOG_MIB: u64 = 64;
+
 /// Returns the schema version of every state file that is open here.
 pub fn schema_version() -> i64 {
     migrate::newest()
@@ -164,7 +168,9 @@ impl Store {
         message: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| settle::cancel(write, (intent, attempt), state, message, now))
+        self.write("cancel_attempt", |write| {
+            settle::cancel(write, (intent, attempt), state, message, now)
+        })
     }
 
     /// Returns an intent, settled or not.
@@ -195,7 +201,9 @@ impl Store {
         successor: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| lease::bury(write, dead, successor, now))
+        self.write("bury_holder", |write| {
+            lease::bury(write, dead, successor, now)
+        })
     }
 
     /// Returns the lease, if it was ever taken.
@@ -218,6 +226,11 @@ impl Store {
         place::free_mib(&self.path)
     }
 
+    /// Returns the size of the write-ahead log beside the file in MiB.
+    pub fn log_mib(&self) -> u64 {
+        open::log_bytes(&self.path) / (1024 * 1024)
+    }
+
     /// Looks through everything for what should never be; reads the whole file.
     pub fn integrity(&self) -> Result<Integrity, StateError> {
         self.read(check::integrity)
@@ -236,14 +249,24 @@ impl Store {
     }
 
     /// Writes all or nothing.
-    fn write<T>(&self, act: impl FnOnce(&Write<'_>) -> Result<T, Fault>) -> Result<T, StateError> {
+    ///
+    /// The three lines of the log tell a person how far a step came, and crash tests where to kill:
+    /// before it, when all is written and nothing durable, and after it.
+    fn write<T>(
+        &self,
+        step: &'static str,
+        act: impl FnOnce(&Write<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StateError> {
         let mut inner = self.lock();
         let Inner { connection, actor } = &mut *inner;
         let within = || {
+            tracing::trace!(step, "writing");
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let write = Write::new(tx, actor);
             let done = act(&write)?;
+            tracing::trace!(step, "committing");
             write.commit()?;
+            tracing::trace!(step, "written");
             Ok(done)
         };
         within().map_err(|fault: Fault| fault.at(&self.path, "written"))

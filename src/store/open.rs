@@ -8,11 +8,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::backup::Backup;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::fault::database;
 use super::migrate::{self, Found};
-use super::place;
+use super::{LARGE_LOG_MIB, place};
 use crate::ports::StateError;
 
 /// What a state file is opened for.
@@ -85,14 +86,17 @@ fn refuse_old_sqlite(path: &Path) -> Result<(), StateError> {
 
 fn for_writing(path: &Path) -> Result<Connection, StateError> {
     place::prepare(path)?;
-    let doubt = doubt(path);
+    let doubt = doubt(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)
         .map_err(|error| database(error, path, "opened"))?;
+    // Before anything is written: what is damaged or another program's is left as it is, and so is
+    // its log, which closing would work into it.
+    put_log_away_at_the_end(&connection, path, false)?;
     configure(&connection, path)?;
-    // Before anything is written: what is damaged or another program's is left as it is.
     migrate::inspect(&connection, path)?;
     check(&connection, path, doubt)?;
+    put_log_away_at_the_end(&connection, path, true)?;
     use_write_ahead_log(&connection, path)?;
     migrate::migrate(&mut connection, path)?;
     Ok(connection)
@@ -120,7 +124,7 @@ pub(super) fn any_version(path: &Path) -> Result<(Connection, i64), StateError> 
     if !path.exists() {
         return Err(missing());
     }
-    let doubt = doubt(path);
+    let doubt = doubt(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = Connection::open_with_flags(path, flags)
         .map_err(|error| database(error, path, "opened"))?;
@@ -167,11 +171,24 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), StateError> {
         connection.pragma_update(None, "trusted_schema", "OFF")?;
         connection.pragma_update(None, "cell_size_check", "ON")?;
         // What a long reader made the log grow to is given back at the next checkpoint.
-        connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+        let limit = i64::try_from(LARGE_LOG_MIB * 1024 * 1024).unwrap_or(i64::MAX);
+        connection.pragma_update(None, "journal_size_limit", limit)?;
         connection.set_prepared_statement_cache_capacity(96);
         Ok(())
     };
     set().map_err(|error| database(error, path, "opened"))
+}
+
+fn put_log_away_at_the_end(
+    connection: &Connection,
+    path: &Path,
+    is_wanted: bool,
+) -> Result<(), StateError> {
+    let never = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection
+        .set_db_config(never, !is_wanted)
+        .map_err(|error| database(error, path, "opened"))?;
+    Ok(())
 }
 
 /// How often, and how far apart, the switch of a new file is tried: SQLite does not wait for other
@@ -226,24 +243,37 @@ enum Doubt {
     CutOff,
 }
 
-fn doubt(path: &Path) -> Doubt {
+fn doubt(path: &Path) -> Result<Doubt, StateError> {
     let size = std::fs::metadata(path).map_or(0, |file| file.len());
     let has_log = has_log(path);
+    if size == 0 && has_log {
+        // SQLite would throw the log away, which may be all that is left. A new file has its first
+        // page before it has a log.
+        return Err(StateError::Damaged {
+            path: path.display().to_string(),
+            problem: "it is empty, and the log beside it is not".to_owned(),
+        });
+    }
     // Pages are powers of two from 512 bytes. One that a crash left half-written has a log beside it.
-    if !size.is_multiple_of(512) && !has_log {
+    Ok(if !size.is_multiple_of(512) && !has_log {
         Doubt::CutOff
     } else if size <= ALWAYS_CHECKED || (size <= NEVER_CHECKED && has_log) {
         Doubt::Some
     } else {
         Doubt::None
-    }
+    })
 }
 
 /// Tells whether a write-ahead log is left over, or in use by another process.
 fn has_log(path: &Path) -> bool {
+    log_bytes(path) > 0
+}
+
+/// Returns the size of the write-ahead log; 0 where there is none.
+pub(super) fn log_bytes(path: &Path) -> u64 {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|file| file.len() > 0)
+    std::fs::metadata(log).map_or(0, |file| file.len())
 }
 
 fn check(connection: &Connection, path: &Path, doubt: Doubt) -> Result<(), StateError> {

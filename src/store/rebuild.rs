@@ -39,7 +39,7 @@ pub fn rebuild(order: Place<'_>) -> Result<Rebuilt, StateError> {
     let new = copy::passing_name(order.path)?;
     let store = Store::open(&new, OpenMode::ReadWrite)?;
     store.act_as(order.actor);
-    let epoch = store.write(|write| go_on(write, &past, order.now))?;
+    let epoch = store.write("rebuild", |write| go_on(write, &past, order.now))?;
     takeover::finish_file(store, order.path)?;
     let replaced = takeover::replace(new, present, order)?;
     Ok(Rebuilt {
@@ -67,7 +67,7 @@ impl Store {
             epoch: above_epoch,
             ..Past::default()
         };
-        self.write(|write| go_on(write, &past, now))
+        self.write("rebuild", |write| go_on(write, &past, now))
     }
 }
 

@@ -78,7 +78,9 @@ fn prepare(
     let store = Store::open(copy, OpenMode::ReadWrite)?;
     store.act_as(order.place.actor);
     let above = (past.epoch, past.generation);
-    let made = store.write(|write| go_on(write, above, Some(order.backup), order.place.now))?;
+    let made = store.write("restore", |write| {
+        go_on(write, above, Some(order.backup), order.place.now)
+    })?;
     takeover::finish_file(store, order.place.path)?;
     Ok(made)
 }
@@ -96,7 +98,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(u64, Vec<Intent>), StateError> {
         self.act_as(actor);
-        self.write(|write| go_on(write, (above_epoch, 0), None, now))
+        self.write("restore", |write| go_on(write, (above_epoch, 0), None, now))
     }
 }
 

@@ -32,21 +32,25 @@ impl State for Store {
         now: DateTime<Utc>,
         lifetime: TimeDelta,
     ) -> Result<Lease, StateError> {
-        let lease = self.write(|write| lease::acquire(write, holder, now, lifetime))?;
+        let lease = self.write("acquire_lease", |write| {
+            lease::acquire(write, holder, now, lifetime)
+        })?;
         holder.clone_into(&mut self.lock().actor);
         Ok(lease)
     }
 
     fn release_lease(&self, lease: &Lease) -> Result<(), StateError> {
-        self.write(|write| lease::release(write, lease))
+        self.write("release_lease", |write| lease::release(write, lease))
     }
 
     fn pin_workspace(&self, lease: &Lease, workspace_id: &str) -> Result<(), StateError> {
-        self.write(|write| meta::pin_workspace(write, lease, workspace_id))
+        self.write("pin_workspace", |write| {
+            meta::pin_workspace(write, lease, workspace_id)
+        })
     }
 
     fn begin_pass(&self, lease: &Lease, now: DateTime<Utc>) -> Result<PassNumber, StateError> {
-        self.write(|write| pass::begin(write, lease, now))
+        self.write("begin_pass", |write| pass::begin(write, lease, now))
     }
 
     fn record_sightings(
@@ -55,7 +59,7 @@ impl State for Store {
         _now: DateTime<Utc>,
         sightings: &[Sighting],
     ) -> Result<(), StateError> {
-        self.write(|write| {
+        self.write("record_sightings", |write| {
             lease::check(&write.tx, lease)?;
             sightings
                 .iter()
@@ -68,7 +72,7 @@ impl State for Store {
         lease: &Lease,
         locations: &[(Relation, CatalogLocation)],
     ) -> Result<(), StateError> {
-        self.write(|write| {
+        self.write("record_locations", |write| {
             lease::check(&write.tx, lease)?;
             let mut all = locations.iter();
             all.try_for_each(|(relation, found)| sightings::locate(write, relation, found))
@@ -80,7 +84,7 @@ impl State for Store {
         lease: &Lease,
         cuts: &[(AssetKey, Option<Cut>)],
     ) -> Result<(), StateError> {
-        self.write(|write| {
+        self.write("record_cuts", |write| {
             lease::check(&write.tx, lease)?;
             cuts.iter().try_for_each(|(asset, cut)| match cut {
                 Some(cut) => build::fix_cut(write, asset, *cut),
@@ -91,7 +95,7 @@ impl State for Store {
 
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {
         self.refuse_low_disk()?;
-        self.write(|write| intent::intend(write, lease, intent))
+        self.write("intend", |write| intent::intend(write, lease, intent))
     }
 
     fn adopt_run(
@@ -100,7 +104,9 @@ impl State for Store {
         found: &Intent,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| search::adopt_run(write, lease, found, now))
+        self.write("adopt_run", |write| {
+            search::adopt_run(write, lease, found, now)
+        })
     }
 
     fn record_search(
@@ -109,7 +115,7 @@ impl State for Store {
         search: Option<&Search>,
         now: DateTime<Utc>,
     ) -> Result<(), StateError> {
-        self.write(|write| {
+        self.write("record_search", |write| {
             lease::check(&write.tx, lease)?;
             search::record(write, search, now)
         })
@@ -123,7 +129,9 @@ impl State for Store {
         service_time: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::stamp(write, lease, (intent, attempt), service_time, now))
+        self.write("stamp", |write| {
+            attempt::stamp(write, lease, (intent, attempt), service_time, now)
+        })
     }
 
     fn record_run(
@@ -134,7 +142,9 @@ impl State for Store {
         url: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::record_run(write, (intent, attempt), run, url, now))
+        self.write("record_run", |write| {
+            attempt::record_run(write, (intent, attempt), run, url, now)
+        })
     }
 
     fn record_later_run(
@@ -143,7 +153,9 @@ impl State for Store {
         later: &LaterRun,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::record_later_run(write, current, later, now))
+        self.write("record_later_run", |write| {
+            attempt::record_later_run(write, current, later, now)
+        })
     }
 
     fn record_uncertain(
@@ -153,7 +165,9 @@ impl State for Store {
         reason: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::record_uncertain(write, (intent, attempt), reason, now))
+        self.write("record_uncertain", |write| {
+            attempt::record_uncertain(write, (intent, attempt), reason, now)
+        })
     }
 
     fn record_cancel_request(
@@ -162,7 +176,9 @@ impl State for Store {
         attempt: u32,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| attempt::record_cancel_request(write, (intent, attempt), now))
+        self.write("record_cancel_request", |write| {
+            attempt::record_cancel_request(write, (intent, attempt), now)
+        })
     }
 
     fn settle(
@@ -172,7 +188,9 @@ impl State for Store {
         settlement: &Settlement,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| settle::settle(write, intent, attempt, settlement, now))
+        self.write("settle", |write| {
+            settle::settle(write, intent, attempt, settlement, now)
+        })
     }
 
     fn settle_refused(
@@ -183,7 +201,7 @@ impl State for Store {
         settlement: &Settlement,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| {
+        self.write("settle_refused", |write| {
             lease::check(&write.tx, lease)?;
             settle::settle(write, intent, attempt, settlement, now)
         })
@@ -195,7 +213,7 @@ impl State for Store {
         actor: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError> {
-        self.write(|write| {
+        self.write("lift_quarantine", |write| {
             let Some(failure) = build::one(&write.tx, asset)?.failure else {
                 return Ok(false);
             };
@@ -230,7 +248,7 @@ impl State for Store {
         if new.is_empty() {
             return Ok(());
         }
-        self.write(|write| {
+        self.write("record_decisions", |write| {
             lease::check(&write.tx, lease)?;
             new.into_iter()
                 .try_for_each(|decision| pass::decide(write, decision))
@@ -238,6 +256,6 @@ impl State for Store {
     }
 
     fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError> {
-        self.write(|write| pass::finish(write, lease, summary))
+        self.write("finish_pass", |write| pass::finish(write, lease, summary))
     }
 }

@@ -65,6 +65,7 @@ fn the_sound_sample_has_no_problem() {
         "state_file",
         "state_lease",
         "state_last_pass",
+        "state_log",
         "state_audit",
         "credentials",
         "clock",

@@ -5,6 +5,7 @@
 //! that needs it gets a copy.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use headwater::clock::SystemClock;
 use headwater::ports::Clock as _;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -256,11 +257,16 @@ impl Lakehouse {
     /// The program in the project, with the workspace's address and token.
     pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = command(&self.folder, args);
+        self.equip(&mut command);
+        command
+    }
+
+    /// Gives a command the workspace's address and token.
+    pub(crate) fn equip(&self, command: &mut Command) {
         command
             .env("DATABRICKS_HOST", self.workspace().url())
             .env("DATABRICKS_TOKEN", TOKEN)
             .stdin(Stdio::null());
-        command
     }
 
     /// Runs a command to its end.
@@ -369,9 +375,33 @@ impl Drop for Lakehouse {
 pub(crate) struct Process(Child);
 
 impl Process {
+    /// Takes over a process that was started.
+    pub(crate) fn of(child: Child) -> Self {
+        Self(child)
+    }
+
+    /// Waits until it stands still, as SIGSTOP makes it.
+    pub(crate) fn is_standing(&self) {
+        let stat = format!("/proc/{}/stat", self.0.id());
+        until("the process stands still", 20, || {
+            let stat = fs::read_to_string(&stat).unwrap();
+            let (_, after_name) = stat.rsplit_once(')').unwrap();
+            after_name.trim_start().starts_with('T')
+        });
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// Lowers one of its limits.
+    pub(crate) fn limit(&self, resource: Resource, to: u64) {
+        let limit = Rlimit {
+            current: Some(to),
+            maximum: Some(to),
+        };
+        prlimit(Some(Pid::from_child(&self.0)), resource, limit).unwrap();
     }
 
     /// Kills it and takes it away.
@@ -410,6 +440,18 @@ pub(crate) fn until(what: &str, seconds: u64, mut is_true: impl FnMut() -> bool)
         );
         sleep(Duration::from_millis(10));
     }
+}
+
+/// Notes what cannot be proven on this machine, for `make test` to tell at its end; fails where the
+/// variable `PROVE_ALL` is set.
+pub(crate) fn unproven(what: &str) {
+    assert!(
+        !std::env::vars().any(|(name, _)| name == "PROVE_ALL"),
+        "{what}"
+    );
+    let notes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unproven.txt");
+    let notes = fs::File::options().create(true).append(true).open(notes);
+    writeln!(notes.unwrap(), "not proven on this machine: {what}").unwrap();
 }
 
 /// The folder of a lakehouse that is built, made once.

@@ -99,7 +99,7 @@ fn a_sound_state_is_found_sound_and_a_missing_one_is_not_made() {
 }
 
 #[test]
-fn damage_is_named_with_what_to_do() {
+fn fault_53_damage_is_named_with_what_to_do() {
     let lake = Lakehouse::built();
     let state = Connection::open(lake.state_file()).unwrap();
     state
@@ -176,7 +176,7 @@ fn backups_are_whole_while_a_reconciler_writes_and_the_oldest_make_room() {
 }
 
 #[test]
-fn an_old_backup_starts_nothing_twice() {
+fn fault_53_an_old_backup_starts_nothing_twice() {
     let lake = Lakehouse::built();
     // One request whose answer nobody heard, so that the backup has it as being sent.
     amid_a_pass(&lake).kill();
@@ -216,7 +216,7 @@ fn an_old_backup_starts_nothing_twice() {
 }
 
 #[test]
-fn a_later_attempt_that_the_backup_does_not_know_is_found_and_not_made_again() {
+fn fault_53_a_later_attempt_that_the_backup_does_not_know_is_found_and_not_made_again() {
     let lake = Lakehouse::built();
     lake.run_fault(
         JOB,
@@ -277,7 +277,7 @@ fn a_later_attempt_that_the_backup_does_not_know_is_found_and_not_made_again() {
 }
 
 #[test]
-fn a_state_that_somebody_works_with_is_not_replaced_nor_one_that_nobody_agreed_to() {
+fn fault_53_a_state_that_somebody_works_with_is_not_replaced_nor_one_that_nobody_agreed_to() {
     let lake = Lakehouse::built();
     let file = backup(&lake);
     let asked = lake.run(&format!("state restore {file}"));
@@ -318,7 +318,7 @@ fn a_state_that_somebody_works_with_is_not_replaced_nor_one_that_nobody_agreed_t
 }
 
 #[test]
-fn a_damaged_state_is_put_aside_and_the_backup_goes_on() {
+fn fault_53_a_damaged_state_is_put_aside_and_the_backup_goes_on() {
     let lake = Lakehouse::built();
     let file = backup(&lake);
     fs::write(lake.state_file(), "no state at all").unwrap();
