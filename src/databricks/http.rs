@@ -9,11 +9,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, Response, Url};
-use tokio::time::Instant;
 
 use crate::databricks::answer::{RawAnswer, parse_http_date, parse_retry_after};
 use crate::databricks::error::{ApiError, Call, Cause};
 use crate::databricks::host::Host;
+use crate::databricks::pacing::Monotonic;
 use crate::databricks::unreached::unreachable;
 use crate::secret::Secret;
 
@@ -92,6 +92,7 @@ pub(super) struct Transport {
     client: Client,
     limits: Limits,
     now: Clock,
+    monotonic: Ticks,
     seen: Mutex<Seen>,
 }
 
@@ -104,6 +105,15 @@ impl std::fmt::Debug for Clock {
     }
 }
 
+/// The same for the monotonic clock.
+struct Ticks(Monotonic);
+
+impl std::fmt::Debug for Ticks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ticks")
+    }
+}
+
 #[derive(Debug, Default, Clone)]
 struct Seen {
     offset: Option<TimeDelta>,
@@ -111,7 +121,12 @@ struct Seen {
 }
 
 impl Transport {
-    pub(super) fn new(host: &Host, limits: Limits, now: Now) -> Result<Self, ClientError> {
+    pub(super) fn new(
+        host: &Host,
+        limits: Limits,
+        now: Now,
+        monotonic: Monotonic,
+    ) -> Result<Self, ClientError> {
         install_crypto();
         let mut builder = Client::builder()
             .user_agent(concat!("headwater/", env!("CARGO_PKG_VERSION")))
@@ -131,8 +146,14 @@ impl Transport {
             client,
             limits,
             now: Clock(now),
+            monotonic: Ticks(monotonic),
             seen: Mutex::default(),
         })
+    }
+
+    /// Returns a time that never jumps.
+    pub(super) fn monotonic(&self) -> Duration {
+        (self.monotonic.0)()
     }
 
     /// Returns the server's clock minus ours, as of the last answer; good to about a second.
@@ -156,9 +177,9 @@ impl Transport {
         credential: Credential<'_>,
         attempt: u32,
     ) -> Result<RawAnswer, ApiError> {
-        let started = Instant::now();
+        let started = self.monotonic();
         let result = self.exchange(request, credential).await;
-        let elapsed_ms = started.elapsed().as_millis();
+        let elapsed_ms = self.monotonic().saturating_sub(started).as_millis();
         let Call { method, path, .. } = &request.call;
         match &result {
             Ok(raw) => tracing::debug!(

@@ -5,12 +5,15 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::databricks::error::ApiError;
 
 /// A wait that has to be awaited.
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tells a time that never jumps, from any beginning.
+pub type Monotonic = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// The rule by which reads are repeated, and the means to wait.
 #[derive(Clone)]
@@ -21,17 +24,21 @@ pub struct Pacing {
     pub first_wait: Duration,
     /// The longest wait that we choose ourselves.
     pub longest_wait: Duration,
-    /// All waits of one call together; beyond it the last error is returned.
+    /// All attempts and waits of one call together; beyond it the last error is returned. An
+    /// attempt that is under way may go on to its own end.
     pub total_wait: Duration,
     /// Gives a number in `0.0..1.0`.
     pub random: Arc<dyn Fn() -> f64 + Send + Sync>,
     /// Waits.
     pub sleep: Arc<dyn Fn(Duration) -> Wait + Send + Sync>,
+    /// Tells how much time went by.
+    pub monotonic: Monotonic,
 }
 
 impl Default for Pacing {
-    /// Four attempts within 30 s of waiting: a pass of a cron job stays well within its minute.
+    /// Four attempts within 30 s: a pass of a cron job stays well within its minute.
     fn default() -> Self {
+        let started = Instant::now();
         Self {
             attempts: 4,
             first_wait: Duration::from_millis(500),
@@ -39,6 +46,7 @@ impl Default for Pacing {
             total_wait: Duration::from_secs(30),
             random: Arc::new(rand::random::<f64>),
             sleep: Arc::new(|wait| Box::pin(tokio::time::sleep(wait))),
+            monotonic: Arc::new(move || started.elapsed()),
         }
     }
 }
@@ -57,7 +65,7 @@ impl fmt::Debug for Pacing {
 impl Pacing {
     /// Returns the wait before the next attempt, or `None` where there is none any more.
     ///
-    /// `attempt` counts from 1 and has just failed; `waited` is the sum of the waits so far. What
+    /// `attempt` counts from 1 and has just failed; `waited` is what went by since the first. What
     /// the service asks for is the floor; a service that asks for more than is left is not waited
     /// for.
     pub(super) fn next_wait(

@@ -1,7 +1,8 @@
 //! One workspace: the front of this module, and how a call goes out.
 //!
 //! Every call gets its token here, is repeated here once after an expired token, and, if it only
-//! reads, again within the bounds of [`Pacing`]. What the calls mean stands beside their types.
+//! reads, again within the bounds of [`Pacing`]. A service that is not well is left alone for a while
+//! by the [`Breaker`]. What the calls mean stands beside their types.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::databricks::answer::{RawAnswer, check_status, read_json};
+use crate::databricks::breaker::Breaker;
 use crate::databricks::credentials::{Auth, ResolvedConnection};
 use crate::databricks::error::{ApiError, Call};
 use crate::databricks::host::Host;
@@ -32,6 +34,7 @@ struct Inner {
     transport: Transport,
     tokens: Tokens,
     pacing: Pacing,
+    breaker: Breaker,
 }
 
 /// How a workspace is spoken to.
@@ -66,7 +69,12 @@ impl Workspace {
             auth,
             sources: _,
         } = connection;
-        let transport = Transport::new(&host, settings.limits, now)?;
+        let transport = Transport::new(
+            &host,
+            settings.limits,
+            now,
+            settings.pacing.monotonic.clone(),
+        )?;
         Ok(Self(Arc::new(Inner {
             host_text: host.to_string().into(),
             method: Auth::method(&auth),
@@ -74,6 +82,7 @@ impl Workspace {
             tokens: Tokens::new(auth, host.clone()),
             host,
             pacing: settings.pacing,
+            breaker: Breaker::default(),
         })))
     }
 
@@ -134,22 +143,50 @@ impl Workspace {
             url,
             body: Body::None,
         };
-        let (mut attempt, mut waited) = (1_u32, Duration::ZERO);
+        let Inner {
+            pacing, breaker, ..
+        } = self.0.as_ref();
+        let began = (pacing.monotonic)();
+        self.wait_for_admission(&request.call, began).await?;
+        let mut attempt = 1_u32;
         loop {
+            let sent_at = (pacing.monotonic)();
             let result = match self.send(&request, attempt).await {
                 Ok(raw) => read_json(&request.call, &raw),
                 Err(error) => Err(error),
             };
+            let now = (pacing.monotonic)();
+            let took = now.saturating_sub(sent_at);
+            let error = result.as_ref().err();
+            breaker.note(&request.call, (now, took), error, (pacing.random)());
             let error = match result {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let Some(wait) = self.0.pacing.next_wait(attempt, waited, &error) else {
+            let waited = now.saturating_sub(began);
+            let Some(wait) = pacing.next_wait(attempt, waited, &error) else {
                 return Err(error);
             };
-            (self.0.pacing.sleep)(wait).await;
-            waited = waited.saturating_add(wait);
+            (pacing.sleep)(wait).await;
             attempt = attempt.saturating_add(1);
+        }
+    }
+
+    /// Sits out a hiccup of the service within the bounds of a read; fails at once where it lasts.
+    async fn wait_for_admission(&self, call: &Call, began: Duration) -> Result<(), ApiError> {
+        let Inner {
+            pacing, breaker, ..
+        } = self.0.as_ref();
+        loop {
+            let now = (pacing.monotonic)();
+            let Err(held) = breaker.admit(call, now, (pacing.random)()) else {
+                return Ok(());
+            };
+            let waited = now.saturating_sub(began).saturating_add(held.wait);
+            if !held.is_brief || waited > pacing.total_wait {
+                return Err(held.error);
+            }
+            (pacing.sleep)(held.wait).await;
         }
     }
 
@@ -160,10 +197,21 @@ impl Workspace {
             url: self.url(path),
             body: Body::Json(body),
         };
-        let raw = self.send(&request, 1).await?;
+        let Inner {
+            pacing, breaker, ..
+        } = self.0.as_ref();
+        let sent_at = (pacing.monotonic)();
+        breaker
+            .admit(&request.call, sent_at, (pacing.random)())
+            .map_err(|held| held.error)?;
+        let result = self.send(&request, 1).await;
+        let now = (pacing.monotonic)();
+        let took = now.saturating_sub(sent_at);
+        let error = result.as_ref().err();
+        breaker.note(&request.call, (now, took), error, (pacing.random)());
         Ok(Posted {
             call: request.call,
-            raw,
+            raw: result?,
         })
     }
 

@@ -175,7 +175,7 @@ fn backups_are_whole_while_a_reconciler_writes_and_the_oldest_make_room() {
 }
 
 #[test]
-fn an_old_backup_starts_nothing_twice() {
+fn fault_53_an_old_backup_starts_nothing_twice() {
     let lake = Lakehouse::built();
     // One request whose answer nobody heard, so that the backup has it as being sent.
     amid_a_pass(&lake).kill();

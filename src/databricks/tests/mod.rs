@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod network;
 mod secrets;
 mod server;
 mod tokens;
@@ -26,12 +27,15 @@ type Waits = Arc<Mutex<Vec<Duration>>>;
 fn connect(server: &Server, auth: Auth, limits: Limits) -> (Workspace, Waits) {
     let waits = Waits::default();
     let sink = Arc::clone(&waits);
+    let slept = Arc::clone(&waits);
     let pacing = Pacing {
         random: Arc::new(|| 1.0),
         sleep: Arc::new(move |wait| {
             sink.lock().unwrap().push(wait);
             Box::pin(std::future::ready(()))
         }),
+        // No time goes by but in waits.
+        monotonic: Arc::new(move || slept.lock().unwrap().iter().sum()),
         ..Pacing::default()
     };
     let connection = ResolvedConnection {

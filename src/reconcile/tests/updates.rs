@@ -50,7 +50,7 @@ fn an_update_during_the_run_is_incorporated_by_a_later_run() {
 }
 
 #[test]
-fn updates_between_two_passes_are_incorporated_by_one_run() {
+fn fault_32_updates_between_two_passes_are_incorporated_by_one_run() {
     let mut sim = built();
     for _ in 0..5 {
         sim.write("src");
@@ -61,7 +61,7 @@ fn updates_between_two_passes_are_incorporated_by_one_run() {
 }
 
 #[test]
-fn an_update_while_nobody_was_there_is_incorporated() {
+fn fault_49_an_update_while_nobody_was_there_is_incorporated() {
     let mut sim = built();
     sim.write("src");
     sim.later(40 * 24 * 3600);
@@ -118,7 +118,7 @@ fn a_pass_that_only_waits_writes_nothing_new_either() {
 }
 
 #[test]
-fn success_without_a_commit_is_not_repeated() {
+fn fault_30_success_without_a_commit_is_not_repeated() {
     let mut sim = built();
     sim.write("src");
     sim.pass();
@@ -187,7 +187,7 @@ fn under_latest_nobody_is_waited_for_and_the_rest_follows() {
 }
 
 #[test]
-fn limits_hold_over_passes_and_everybody_gets_a_turn() {
+fn fault_61_limits_hold_over_passes_and_everybody_gets_a_turn() {
     let mut sim = Sim::new().source("src");
     for name in ["a", "b", "c", "d", "e"] {
         sim = sim.table(name, &["src"]);

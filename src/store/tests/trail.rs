@@ -71,7 +71,7 @@ fn every_change_of_state_has_one_row_and_says_from_where_to_where() {
 }
 
 #[test]
-fn rows_cannot_be_changed_or_deleted() {
+fn fault_59_rows_cannot_be_changed_or_deleted() {
     let place = lived();
     for sql in [
         "UPDATE audit SET actor = 'x' WHERE seq = 2",
@@ -84,7 +84,7 @@ fn rows_cannot_be_changed_or_deleted() {
 }
 
 #[test]
-fn tampering_is_found_at_the_first_bad_row() {
+fn fault_59_tampering_is_found_at_the_first_bad_row() {
     assert_eq!(broken_by("UPDATE audit SET actor = 'you' WHERE seq = 3"), 3);
     assert_eq!(broken_by("UPDATE audit SET at = at + 1 WHERE seq = 1"), 1);
     assert_eq!(broken_by("UPDATE audit SET detail = '{}' WHERE seq = 6"), 6);
