@@ -51,6 +51,15 @@ struct Circuit {
     last: ApiError,
 }
 
+/// How a request is let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admitted {
+    /// All is well, as far as is known.
+    Freely,
+    /// To find out whether the service is well again: others wait for it, so it is sent once.
+    AsTrial,
+}
+
 /// A request that is not sent now.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -66,10 +75,10 @@ impl Breaker {
     ///
     /// Once the pause of an open circuit is over, one request is let through and the others are
     /// held back for another pause, unless that one is answered before.
-    pub(super) fn admit(&self, call: &Call, now: Duration, chance: f64) -> Result<(), Held> {
+    pub(super) fn admit(&self, call: &Call, now: Duration, chance: f64) -> Result<Admitted, Held> {
         let mut circuits = self.lock();
         let Some(circuit) = circuits.get_mut(call.path) else {
-            return Ok(());
+            return Ok(Admitted::Freely);
         };
         match circuit.until {
             Some(until) if now < until => {
@@ -86,9 +95,9 @@ impl Breaker {
             }
             Some(_) => {
                 circuit.open(now, None, chance);
-                Ok(())
+                Ok(Admitted::AsTrial)
             }
-            None => Ok(()),
+            None => Ok(Admitted::Freely),
         }
     }
 

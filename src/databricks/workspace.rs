@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::databricks::answer::{RawAnswer, check_status, read_json};
-use crate::databricks::breaker::Breaker;
+use crate::databricks::breaker::{Admitted, Breaker};
 use crate::databricks::credentials::{Auth, ResolvedConnection};
 use crate::databricks::error::{ApiError, Call};
 use crate::databricks::host::Host;
@@ -147,7 +147,7 @@ impl Workspace {
             pacing, breaker, ..
         } = self.0.as_ref();
         let began = (pacing.monotonic)();
-        self.wait_for_admission(&request.call, began).await?;
+        let admitted = self.wait_for_admission(&request.call, began).await?;
         let mut attempt = 1_u32;
         loop {
             let sent_at = (pacing.monotonic)();
@@ -163,6 +163,9 @@ impl Workspace {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
+            if admitted == Admitted::AsTrial {
+                return Err(error);
+            }
             let waited = now.saturating_sub(began);
             let Some(wait) = pacing.next_wait(attempt, waited, &error) else {
                 return Err(error);
@@ -173,14 +176,15 @@ impl Workspace {
     }
 
     /// Sits out a hiccup of the service within the bounds of a read; fails at once where it lasts.
-    async fn wait_for_admission(&self, call: &Call, began: Duration) -> Result<(), ApiError> {
+    async fn wait_for_admission(&self, call: &Call, began: Duration) -> Result<Admitted, ApiError> {
         let Inner {
             pacing, breaker, ..
         } = self.0.as_ref();
         loop {
             let now = (pacing.monotonic)();
-            let Err(held) = breaker.admit(call, now, (pacing.random)()) else {
-                return Ok(());
+            let held = match breaker.admit(call, now, (pacing.random)()) {
+                Ok(admitted) => return Ok(admitted),
+                Err(held) => held,
             };
             let waited = now.saturating_sub(began).saturating_add(held.wait);
             if !held.is_brief || waited > pacing.total_wait {

@@ -13,7 +13,7 @@ use super::{Remembered, Scope, World};
 use crate::execute::{Adopted, Hands, Sent, adopt};
 use crate::observe::{Eyes, Observed, count_unknown, observe};
 use crate::plan::{Action, Plan, PlanInput, plan};
-use crate::ports::{DecisionRecord, JobsError, PassRecord, StateError};
+use crate::ports::{DecisionRecord, JobsError, PassRecord, Random, StateError};
 use crate::state::{Intent, Lease, Memory};
 
 /// How long a service may make us wait at most: tables are not looked at meanwhile, and a proxy may
@@ -83,7 +83,8 @@ pub async fn pass(
         let intents = intend(hands, scope, lease, number, &decided)?;
         new = intents.made.len();
         triggered = intents.refused;
-        let to_send = adopted.to_send.into_iter().chain(intents.made).collect();
+        let again = shuffled(adopted.to_send, world.random);
+        let to_send = again.into_iter().chain(intents.made).collect();
         triggered.extend(send_all(hands, scope, lease, to_send).await?);
     }
     world.state.finish_pass(
@@ -124,6 +125,17 @@ pub async fn pass(
     );
     summarize(&report, scope);
     Ok(report)
+}
+
+/// Puts what is sent again into an order of chance: where the first is turned away and the rest held
+/// back for it, another one is first in the next pass.
+fn shuffled(intents: Vec<Intent>, random: &dyn Random) -> Vec<Intent> {
+    let mut drawn: Vec<(u128, Intent)> = intents
+        .into_iter()
+        .map(|intent| (random.bits(), intent))
+        .collect();
+    drawn.sort_by_key(|(number, _)| *number);
+    drawn.into_iter().map(|(_, intent)| intent).collect()
 }
 
 fn count(number: usize) -> u64 {

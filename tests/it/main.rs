@@ -10,6 +10,7 @@
 
 mod architecture;
 mod bad_input;
+mod certificates;
 mod cli;
 mod contract;
 mod demo;
@@ -23,4 +24,5 @@ mod observation;
 mod program;
 mod recovery;
 mod runs;
+mod service_faults;
 mod state;
