@@ -23,6 +23,7 @@ mod lakehouse;
 mod observation;
 mod program;
 mod recovery;
+mod reliability;
 mod runs;
 mod service_faults;
 mod state;

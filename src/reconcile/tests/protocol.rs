@@ -94,6 +94,23 @@ fn fault_04_a_lost_answer_leaves_one_run() {
 }
 
 #[test]
+fn fault_07_a_request_that_arrives_after_its_repetition_finds_its_token_used() {
+    for seconds in [20, 120, 299] {
+        let mut sim = missing();
+        sim.fault(Fault::Late(seconds));
+        sim.pass();
+        sim.later(10);
+        sim.pass();
+        assert_eq!(sim.intent().state, IntentState::Running);
+        sim.later(seconds);
+        assert_eq!(sim.runs(), 1, "{seconds}");
+        sim.finish("mid");
+        assert_eq!(sim.converge(), 0, "{seconds}");
+        check_ledger(&sim);
+    }
+}
+
+#[test]
 fn a_run_that_ended_before_its_answer_arrived_is_settled() {
     let mut sim = missing();
     sim.fault(Fault::LostAnswer);

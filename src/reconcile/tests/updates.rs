@@ -70,6 +70,23 @@ fn fault_49_an_update_while_nobody_was_there_is_incorporated() {
 }
 
 #[test]
+fn fault_49_forty_days_of_absence_are_caught_up_by_one_run_of_each_table() {
+    let mut sim = Sim::new()
+        .source("src")
+        .table("mid", &["src"])
+        .table("top", &["mid"]);
+    assert_eq!(sim.converge(), 2);
+    for _ in 0..40 {
+        sim.later(24 * 3600);
+        sim.write("src");
+    }
+    let newest = sim.log("src", |log| log.newest_data()).unwrap();
+    sim.restart();
+    assert_eq!(sim.converge(), 2);
+    assert_eq!(sim.consumption("mid", "src"), format!("v{newest} by run"));
+}
+
+#[test]
 fn maintenance_commits_wake_nobody() {
     let mut sim = built();
     let now = sim.fake.get().now;
