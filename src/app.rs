@@ -16,8 +16,8 @@ use crate::adapters::{LocalTables, WorkspaceCatalog, WorkspaceJobs};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Variables;
 use crate::databricks::{
-    ConfigFile, CredentialsError, DeclaredConnection, ResolvedConnection, Settings, Workspace,
-    config_file_path, resolve,
+    ConfigFile, CredentialsError, DeclaredConnection, LocalTime, ResolvedConnection, Settings,
+    Workspace, config_file_path, resolve,
 };
 use crate::delta_log::local_path;
 use crate::error::{CommandError, Exit};
@@ -120,7 +120,7 @@ impl App {
         let Some(graph) = loaded.graph else {
             return Err(CommandError::bug("a project with errors was not refused"));
         };
-        let system = SystemClock::start();
+        let system = SystemClock;
         let clock: Arc<dyn Clock> = match at {
             Some(at) => Arc::new(StoppedClock { at, system }),
             None => Arc::new(system),
@@ -297,12 +297,14 @@ pub fn connect(
         .map(|(attribute, source)| ((*attribute).to_owned(), source.clone()))
         .collect();
     // The offset to the service's clock is against the true clock, whatever `--at` says.
-    let system = SystemClock::start();
-    let client =
-        Workspace::new(connection, settings, Arc::new(move || system.now())).map_err(|error| {
-            CommandError::from_chain(error.code(), Exit::Usage, &error).hint(error.hint())
-        })?;
-    let clock: Arc<dyn Clock> = Arc::new(system);
+    let local_time = move || LocalTime {
+        wall: SystemClock.now(),
+        monotonic: SystemClock.monotonic(),
+    };
+    let client = Workspace::new(connection, settings, Arc::new(local_time)).map_err(|error| {
+        CommandError::from_chain(error.code(), Exit::Usage, &error).hint(error.hint())
+    })?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let catalog = declared
         .catalog_lookup
         .unwrap_or(true)

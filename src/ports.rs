@@ -23,7 +23,8 @@ use crate::state::{
 pub trait Clock: Send + Sync {
     /// Returns the wall clock, UTC. It may jump in either direction.
     fn now(&self) -> DateTime<Utc>;
-    /// Returns time since some fixed point, which never goes back.
+    /// Returns time since some fixed point. It never goes back, and goes on while the machine
+    /// sleeps.
     fn monotonic(&self) -> std::time::Duration;
     /// Returns after this long.
     async fn sleep(&self, duration: std::time::Duration);
@@ -78,8 +79,9 @@ pub trait Catalog: Send + Sync {
 pub trait Jobs: Send + Sync {
     /// Returns the workspace's identity, once any answer has told it.
     fn workspace_id(&self) -> Option<String>;
-    /// Returns the service's clock less ours, by the `Date` of its last answer; zero before one.
-    fn server_offset(&self) -> TimeDelta;
+    /// Returns the service's clock now, UTC: the `Date` of its last answer and the time since, by a
+    /// clock that never goes back. Absent before an answer.
+    fn service_now(&self) -> Option<DateTime<Utc>>;
     /// Returns the page of a run.
     fn run_url(&self, job_id: i64, run: RunId) -> Option<String>;
     /// Finds a job.

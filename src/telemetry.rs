@@ -52,7 +52,7 @@ pub fn start(settings: &Settings<'_>) -> Result<(), CommandError> {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_timer(UtcTime(SystemClock::start()))
+        .with_timer(UtcTime(SystemClock))
         .with_target(settings.verbosity >= 2)
         .with_ansi(settings.colour)
         .with_writer(std::io::stderr);

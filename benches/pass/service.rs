@@ -121,8 +121,8 @@ impl Jobs for InstantJobs<'_> {
         Some("1".to_owned())
     }
 
-    fn server_offset(&self) -> TimeDelta {
-        TimeDelta::zero()
+    fn service_now(&self) -> Option<DateTime<Utc>> {
+        None
     }
 
     fn run_url(&self, job_id: i64, run: RunId) -> Option<String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use assets::task::JobReference;
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::jobs_error;
 use crate::databricks::{
@@ -49,8 +49,8 @@ impl Jobs for WorkspaceJobs {
         self.workspace.workspace_id()
     }
 
-    fn server_offset(&self) -> TimeDelta {
-        self.workspace.server_offset().unwrap_or_default()
+    fn service_now(&self) -> Option<DateTime<Utc>> {
+        self.workspace.server_now()
     }
 
     fn run_url(&self, job_id: i64, run: RunId) -> Option<String> {

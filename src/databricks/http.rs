@@ -13,12 +13,20 @@ use reqwest::{Client, Method, Response, Url};
 use crate::databricks::answer::{RawAnswer, parse_http_date, parse_retry_after};
 use crate::databricks::error::{ApiError, Call, Cause};
 use crate::databricks::host::Host;
-use crate::databricks::pacing::Monotonic;
 use crate::databricks::unreached::unreachable;
 use crate::secret::Secret;
 
 /// Tells the local time; the same source that passes take theirs from.
-pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+pub type Now = Arc<dyn Fn() -> LocalTime + Send + Sync>;
+
+/// What the clocks of this machine say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalTime {
+    /// The wall clock, UTC; it may jump.
+    pub wall: DateTime<Utc>,
+    /// Since some fixed point; never goes back, and goes on while the machine sleeps.
+    pub monotonic: Duration,
+}
 
 /// Bounds of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +100,6 @@ pub(super) struct Transport {
     client: Client,
     limits: Limits,
     now: Clock,
-    monotonic: Ticks,
     seen: Mutex<Seen>,
 }
 
@@ -105,28 +112,15 @@ impl std::fmt::Debug for Clock {
     }
 }
 
-/// The same for the monotonic clock.
-struct Ticks(Monotonic);
-
-impl std::fmt::Debug for Ticks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Ticks")
-    }
-}
-
 #[derive(Debug, Default, Clone)]
 struct Seen {
-    offset: Option<TimeDelta>,
+    /// The `Date` of the last answer that had one, and when it came.
+    heard: Option<(DateTime<Utc>, LocalTime)>,
     workspace_id: Option<String>,
 }
 
 impl Transport {
-    pub(super) fn new(
-        host: &Host,
-        limits: Limits,
-        now: Now,
-        monotonic: Monotonic,
-    ) -> Result<Self, ClientError> {
+    pub(super) fn new(host: &Host, limits: Limits, now: Now) -> Result<Self, ClientError> {
         install_crypto();
         let mut builder = Client::builder()
             .user_agent(concat!("headwater/", env!("CARGO_PKG_VERSION")))
@@ -146,22 +140,32 @@ impl Transport {
             client,
             limits,
             now: Clock(now),
-            monotonic: Ticks(monotonic),
             seen: Mutex::default(),
         })
     }
 
-    /// Returns a time that never jumps.
+    /// Returns a time that never jumps and goes on while the machine sleeps.
     pub(super) fn monotonic(&self) -> Duration {
-        (self.monotonic.0)()
+        (self.now.0)().monotonic
     }
 
     /// Returns the server's clock minus ours, as of the last answer; good to about a second.
     pub(super) fn server_offset(&self) -> Option<TimeDelta> {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .offset
+        let (server, at) = self.heard()?;
+        Some(server.signed_duration_since(at.wall))
+    }
+
+    /// Returns the server's clock now, by its last answer and the time since; good to about a
+    /// second, whatever the wall clock does meanwhile.
+    pub(super) fn server_now(&self) -> Option<DateTime<Utc>> {
+        let (server, at) = self.heard()?;
+        let since = (self.now.0)().monotonic.saturating_sub(at.monotonic);
+        server.checked_add_signed(TimeDelta::from_std(since).ok()?)
+    }
+
+    fn heard(&self) -> Option<(DateTime<Utc>, LocalTime)> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.heard
     }
 
     /// Returns the workspace id that the last answer carried.
@@ -218,17 +222,20 @@ impl Transport {
             Credential::Basic(user, password) => builder.basic_auth(user, Some(password.reveal())),
         };
         let failed = |error| unreachable(&request.call, error);
+        let asked_at = (self.now.0)().monotonic;
         let response = builder.send().await.map_err(failed)?;
-        let mut raw = self.read_head(&response);
+        let mut raw = self.read_head(&response, asked_at);
         raw.body = self.read_body(&request.call, &raw, response).await?;
         Ok(raw)
     }
 
-    fn read_head(&self, response: &Response) -> RawAnswer {
+    fn read_head(&self, response: &Response, asked_at: Duration) -> RawAnswer {
         let headers = response.headers();
         let now = (self.now.0)();
         let server_now = header(headers, DATE.as_str()).and_then(parse_http_date);
-        self.remember(headers, server_now, now);
+        // A process that was stopped in the middle reads its answer long after it was dated.
+        let is_recent = now.monotonic.saturating_sub(asked_at) <= self.limits.total;
+        self.remember(headers, server_now.filter(|_| is_recent), now);
         let location = header(headers, LOCATION.as_str());
         RawAnswer {
             status: response.status().as_u16(),
@@ -237,7 +244,7 @@ impl Transport {
                 .to_owned(),
             request_id: header(headers, "x-request-id").map(str::to_owned),
             retry_after: header(headers, RETRY_AFTER.as_str())
-                .and_then(|value| parse_retry_after(value, server_now, now)),
+                .and_then(|value| parse_retry_after(value, server_now, now.wall)),
             location: location
                 .filter(|_| response.status().is_redirection())
                 .map(|location| target_host(response.url(), location)),
@@ -245,10 +252,10 @@ impl Transport {
         }
     }
 
-    fn remember(&self, headers: &HeaderMap, server_now: Option<DateTime<Utc>>, now: DateTime<Utc>) {
+    fn remember(&self, headers: &HeaderMap, server_now: Option<DateTime<Utc>>, now: LocalTime) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(server_now) = server_now {
-            seen.offset = Some(server_now.signed_duration_since(now));
+            seen.heard = Some((server_now, now));
         }
         // It is stored and shown: a proxy that sends an essay there is not believed.
         let is_id = |id: &&str| (1..=64).contains(&id.len());

@@ -42,11 +42,11 @@ pub use credentials::{
 pub use credentials_error::CredentialsError;
 pub use error::{Answer, ApiError, Call, Unreached};
 pub use host::{Host, HostError};
-pub use http::{ClientError, Limits, Now};
+pub use http::{ClientError, Limits, LocalTime, Now};
 pub use ids::{JobId, RunId};
 pub use job::{FindJobError, Job, OwnTrigger};
 pub use jobs::{RunFilter, RunRequest};
-pub use pacing::{Monotonic, Pacing};
+pub use pacing::Pacing;
 pub use run_state::{CancelledBy, FailureClass, RunState};
 pub use run_status::{RunStatus, TaskRun};
 pub use workspace::{Principal, Settings, Workspace};

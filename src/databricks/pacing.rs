@@ -5,15 +5,12 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::databricks::error::ApiError;
 
 /// A wait that has to be awaited.
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Tells a time that never jumps, from any beginning.
-pub type Monotonic = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// The rule by which reads are repeated, and the means to wait.
 #[derive(Clone)]
@@ -31,14 +28,11 @@ pub struct Pacing {
     pub random: Arc<dyn Fn() -> f64 + Send + Sync>,
     /// Waits.
     pub sleep: Arc<dyn Fn(Duration) -> Wait + Send + Sync>,
-    /// Tells how much time went by.
-    pub monotonic: Monotonic,
 }
 
 impl Default for Pacing {
     /// Four attempts within 30 s: a pass of a cron job stays well within its minute.
     fn default() -> Self {
-        let started = Instant::now();
         Self {
             attempts: 4,
             first_wait: Duration::from_millis(500),
@@ -46,7 +40,6 @@ impl Default for Pacing {
             total_wait: Duration::from_secs(30),
             random: Arc::new(rand::random::<f64>),
             sleep: Arc::new(|wait| Box::pin(tokio::time::sleep(wait))),
-            monotonic: Arc::new(move || started.elapsed()),
         }
     }
 }

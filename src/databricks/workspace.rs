@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Url;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -69,12 +69,7 @@ impl Workspace {
             auth,
             sources: _,
         } = connection;
-        let transport = Transport::new(
-            &host,
-            settings.limits,
-            now,
-            settings.pacing.monotonic.clone(),
-        )?;
+        let transport = Transport::new(&host, settings.limits, now)?;
         Ok(Self(Arc::new(Inner {
             host_text: host.to_string().into(),
             method: Auth::method(&auth),
@@ -100,6 +95,12 @@ impl Workspace {
     /// about a second.
     pub fn server_offset(&self) -> Option<TimeDelta> {
         self.0.transport.server_offset()
+    }
+
+    /// Returns the server's clock now, by the date of its last answer and the time since, UTC; good
+    /// to about a second.
+    pub fn server_now(&self) -> Option<DateTime<Utc>> {
+        self.0.transport.server_now()
     }
 
     /// Returns the workspace id that the last answer carried, if any did.
@@ -144,18 +145,21 @@ impl Workspace {
             body: Body::None,
         };
         let Inner {
-            pacing, breaker, ..
+            transport,
+            pacing,
+            breaker,
+            ..
         } = self.0.as_ref();
-        let began = (pacing.monotonic)();
-        let admitted = self.wait_for_admission(&request.call, began).await?;
+        let began = transport.monotonic();
+        let admitted = self.wait_for_admission(&request.call).await?;
         let mut attempt = 1_u32;
         loop {
-            let sent_at = (pacing.monotonic)();
+            let sent_at = transport.monotonic();
             let result = match self.send(&request, attempt).await {
                 Ok(raw) => read_json(&request.call, &raw),
                 Err(error) => Err(error),
             };
-            let now = (pacing.monotonic)();
+            let now = transport.monotonic();
             let took = now.saturating_sub(sent_at);
             let error = result.as_ref().err();
             breaker.note(&request.call, (now, took), error, (pacing.random)());
@@ -176,17 +180,20 @@ impl Workspace {
     }
 
     /// Sits out a hiccup of the service within the bounds of a read; fails at once where it lasts.
-    async fn wait_for_admission(&self, call: &Call, began: Duration) -> Result<Admitted, ApiError> {
+    async fn wait_for_admission(&self, call: &Call) -> Result<Admitted, ApiError> {
         let Inner {
-            pacing, breaker, ..
+            transport,
+            pacing,
+            breaker,
+            ..
         } = self.0.as_ref();
+        let mut waited = Duration::ZERO;
         loop {
-            let now = (pacing.monotonic)();
-            let held = match breaker.admit(call, now, (pacing.random)()) {
+            let held = match breaker.admit(call, transport.monotonic(), (pacing.random)()) {
                 Ok(admitted) => return Ok(admitted),
                 Err(held) => held,
             };
-            let waited = now.saturating_sub(began).saturating_add(held.wait);
+            waited = waited.saturating_add(held.wait);
             if !held.is_brief || waited > pacing.total_wait {
                 return Err(held.error);
             }
@@ -202,14 +209,17 @@ impl Workspace {
             body: Body::Json(body),
         };
         let Inner {
-            pacing, breaker, ..
+            transport,
+            pacing,
+            breaker,
+            ..
         } = self.0.as_ref();
-        let sent_at = (pacing.monotonic)();
+        let sent_at = transport.monotonic();
         breaker
             .admit(&request.call, sent_at, (pacing.random)())
             .map_err(|held| held.error)?;
         let result = self.send(&request, 1).await;
-        let now = (pacing.monotonic)();
+        let now = transport.monotonic();
         let took = now.saturating_sub(sent_at);
         let error = result.as_ref().err();
         breaker.note(&request.call, (now, took), error, (pacing.random)());

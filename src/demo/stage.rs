@@ -80,7 +80,7 @@ impl Stage {
     pub async fn set(settings: &Settings) -> Result<Self, StageError> {
         let folder = settings.folder.clone();
         sample::lay_out(&folder).map_err(StageError::Sample)?;
-        let clock = SystemClock::start();
+        let clock = SystemClock;
         let arrivals = sample::Arrivals::new(&folder, settings.seed);
         arrivals
             .first_load(clock.now())

@@ -63,7 +63,7 @@ pub async fn examine(request: Request<'_>) -> Vec<Check> {
 }
 
 async fn examine_project(request: Request<'_>, loaded: Loaded, checks: &mut Vec<Check>) {
-    let now = crate::clock::SystemClock::start();
+    let now = crate::clock::SystemClock;
     let now = crate::ports::Clock::now(&now);
     checks.push(project(&loaded));
     checks.push(environment(&loaded, request.environment));

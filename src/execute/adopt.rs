@@ -5,6 +5,7 @@
 //! too: it is settled once its tables have been looked at.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use assets::task::JobReference;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -102,7 +103,7 @@ async fn resolve_unrecorded(
     adopted: &mut Adopted,
 ) -> Result<(), StateError> {
     let now = hands.clock.now();
-    let service_now = now + hands.jobs.server_offset();
+    let service_now = hands.service_now();
     let (Some(first), Some(last)) = (intent.first_sent_at, intent.last_sent_at) else {
         adopted.to_send.push(intent.clone());
         return Ok(());
@@ -153,7 +154,7 @@ async fn look_up(
     (first_sent, last_sent): (DateTime<Utc>, DateTime<Utc>),
     adopted: &mut Adopted,
 ) -> Result<(), StateError> {
-    let asked_at = hands.clock.now();
+    let asked_at = hands.clock.monotonic();
     let found = match find_by_correlation(hands, intent, first_sent).await {
         Ok(found) => found,
         // A job that is gone tells nothing of its runs any more, until a person brings it back.
@@ -189,9 +190,7 @@ async fn look_up(
             adopted.running += 1;
         }
         // The answer told the service's time: before the first one, ours may have been far ahead.
-        Search::Absent
-            if asked_at + hands.jobs.server_offset() - last_sent < windows.longest_request =>
-        {
+        Search::Absent if service_then(hands, asked_at) - last_sent < windows.longest_request => {
             adopted
                 .uncertain
                 .push((intent.clone(), UNDER_WAY.to_owned()));
@@ -204,6 +203,15 @@ async fn look_up(
         Search::Impossible(why) => adopted.hopeless.push((intent.clone(), why)),
     }
     Ok(())
+}
+
+/// The service's clock when ours that never goes back said so.
+fn service_then(hands: Hands<'_>, then: Duration) -> DateTime<Utc> {
+    let since = hands.clock.monotonic().saturating_sub(then);
+    let since = TimeDelta::from_std(since).unwrap_or(TimeDelta::MAX);
+    let now = hands.service_now();
+    now.checked_sub_signed(since)
+        .unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 enum Search {
@@ -281,10 +289,9 @@ async fn poll(
 }
 
 fn is_young(hands: Hands<'_>, windows: Windows, intent: &Intent) -> bool {
-    let service_now = hands.clock.now() + hands.jobs.server_offset();
     intent
         .last_sent_at
-        .is_some_and(|sent| service_now - sent < windows.longest_request)
+        .is_some_and(|sent| hands.service_now() - sent < windows.longest_request)
 }
 
 /// The service forgot the run. Whether it wrote its tables is seen there; it counts as failed
@@ -336,8 +343,7 @@ async fn judge_run(
             }));
         }
         RunState::Cancelled { message } => {
-            let service_now = now + hands.jobs.server_offset();
-            let ended_at = run.ended_at.unwrap_or(service_now);
+            let ended_at = run.ended_at.unwrap_or_else(|| hands.service_now());
             adopted
                 .ended
                 .push(end(timed_out_or(intent, run, ended_at, message)));
@@ -402,8 +408,7 @@ async fn cancel_if_too_long(
     let Some(timeout) = intent.timeout_seconds else {
         return Ok(());
     };
-    let service_now = now + hands.jobs.server_offset();
-    if !is_too_long(intent, run, service_now) || intent.cancel_requested_at.is_some() {
+    if !is_too_long(intent, run, hands.service_now()) || intent.cancel_requested_at.is_some() {
         return Ok(());
     }
     match hands.jobs.cancel(run.id).await {

@@ -54,6 +54,14 @@ pub struct Hands<'a> {
     pub random: &'a dyn Random,
 }
 
+impl Hands<'_> {
+    /// The service's clock, which ages are measured with; ours before the service told of its own.
+    fn service_now(&self) -> DateTime<Utc> {
+        let told = self.jobs.service_now();
+        told.unwrap_or_else(|| self.clock.now())
+    }
+}
+
 /// The times that the protocol rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Windows {

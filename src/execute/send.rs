@@ -59,7 +59,7 @@ pub async fn send(
     };
     let now = hands.clock.now();
     let permit_from = hands.clock.monotonic();
-    let service_time = now + hands.jobs.server_offset();
+    let service_time = hands.service_now();
     // The decision to send again may be old: this process may have slept since.
     let is_remembered = intent
         .first_sent_at

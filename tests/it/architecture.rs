@@ -259,8 +259,8 @@ fn one_file_prints_and_one_reads_variables() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Who may ask for the time or roll dice. All but the first only measure how long something takes,
-/// in adapters that no plan depends on; what is decided by time or chance gets both from the ports.
+/// Who may ask for the time or roll dice. The others than the first measure how long something of
+/// theirs takes, or spread waits; what is decided by time or chance gets both from the ports.
 const CLOCKS: [&str; 4] = [
     "src/clock.rs",
     "src/databricks/pacing.rs",
@@ -272,6 +272,7 @@ const CLOCKS: [&str; 4] = [
 fn fault_62_time_and_chance_come_from_the_ports() {
     let sources = [
         "Instant::now",
+        "clock_gettime",
         "SystemTime::now",
         "Utc::now",
         "Local::now",

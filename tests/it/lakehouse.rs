@@ -81,7 +81,7 @@ impl Lakehouse {
             .build()
             .unwrap();
         sample::lay_out(folder).unwrap();
-        let clock = SystemClock::start();
+        let clock = SystemClock;
         let arrivals = Arrivals::new(folder, SEED);
         arrivals.first_load(clock.now()).unwrap();
         let catalog = Arc::new(Catalog::default());

@@ -163,7 +163,7 @@ async fn look_for_run(
             };
         }
     }
-    let service_now = app.clock().now() + jobs.server_offset();
+    let service_now = jobs.service_now().unwrap_or_else(|| app.clock().now());
     let may_be_under_way = intent
         .last_sent_at
         .is_some_and(|sent| service_now - sent < Windows::default().longest_request);

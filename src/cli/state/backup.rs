@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, args: &BackupArgs) -> Result<Exit, CommandE
         None => loaded
             .root
             .join(".headwater/backups")
-            .join(name(environment, SystemClock::start().now())),
+            .join(name(environment, SystemClock.now())),
     };
     if file.exists() {
         let message = format!("{} is there already", file.display());

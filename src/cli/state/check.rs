@@ -29,7 +29,7 @@ impl Document for StateCheck {
 pub(super) fn run(context: &Context) -> Result<Exit, CommandError> {
     let path = load_project(context)?.state_path;
     let found = StateCheck {
-        checks: check_state(&path, SystemClock::start().now())?,
+        checks: check_state(&path, SystemClock.now())?,
         state_file: path.display().to_string(),
     };
     context.output.emit(&found, || text(&found.checks))?;

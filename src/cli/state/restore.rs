@@ -92,7 +92,7 @@ pub(super) fn run(context: &Context, args: &RestoreArgs) -> Result<Exit, Command
     if path.exists() && !args.yes {
         agree(context, &file, &path)?;
     }
-    let now = SystemClock::start().now();
+    let now = SystemClock.now();
     let restored = restore_state(&file, &path, &actor(context), now)?;
     let document = document(&file, &path, &restored);
     context.output.emit(&document, || text(&document))?;

@@ -303,7 +303,7 @@ fn unreachable_host(host: &str) -> Workspace {
     Workspace::new(
         connection,
         Settings::default(),
-        std::sync::Arc::new(super::local_now),
+        std::sync::Arc::new(super::local_time),
     )
     .unwrap()
 }

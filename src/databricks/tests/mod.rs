@@ -17,6 +17,14 @@ use crate::secret::Secret;
 use server::Server;
 
 /// The local clock of all tests, three seconds behind the server's.
+fn local_time() -> LocalTime {
+    let monotonic = Duration::from_secs(1000);
+    LocalTime {
+        wall: local_now(),
+        monotonic,
+    }
+}
+
 fn local_now() -> DateTime<Utc> {
     "2026-11-20T06:00:00Z".parse().unwrap()
 }
@@ -34,8 +42,6 @@ fn connect(server: &Server, auth: Auth, limits: Limits) -> (Workspace, Waits) {
             sink.lock().unwrap().push(wait);
             Box::pin(std::future::ready(()))
         }),
-        // No time goes by but in waits.
-        monotonic: Arc::new(move || slept.lock().unwrap().iter().sum()),
         ..Pacing::default()
     };
     let connection = ResolvedConnection {
@@ -44,7 +50,16 @@ fn connect(server: &Server, auth: Auth, limits: Limits) -> (Workspace, Waits) {
         sources: std::collections::BTreeMap::new(),
     };
     let settings = Settings { limits, pacing };
-    let workspace = Workspace::new(connection, settings, Arc::new(local_now)).unwrap();
+    // No time goes by but in waits.
+    let clock = move || {
+        let LocalTime { wall, monotonic } = local_time();
+        let waited: Duration = slept.lock().unwrap().iter().sum();
+        LocalTime {
+            wall,
+            monotonic: monotonic + waited,
+        }
+    };
+    let workspace = Workspace::new(connection, settings, Arc::new(clock)).unwrap();
     (workspace, waits)
 }
 

@@ -3,7 +3,7 @@
 use super::server::{Server, Step, json};
 use super::{connect, plain, principal, run};
 use crate::databricks::{
-    ApiError, Host, JobId, Limits, ResolvedConnection, RunRequest, Settings, Workspace,
+    ApiError, Host, JobId, Limits, LocalTime, ResolvedConnection, RunRequest, Settings, Workspace,
 };
 
 const TOKEN: &str = "/oidc/v1/token";
@@ -131,7 +131,10 @@ async fn fault_21_a_wall_clock_that_is_years_off_makes_no_token_old_or_young() {
             auth: principal(),
             sources: std::collections::BTreeMap::new(),
         };
-        let clock = std::sync::Arc::new(move || now.parse().unwrap());
+        let clock = std::sync::Arc::new(move || LocalTime {
+            wall: now.parse().unwrap(),
+            monotonic: std::time::Duration::from_secs(1000),
+        });
         let workspace = Workspace::new(connection, Settings::default(), clock).unwrap();
         workspace.get_run(run(7)).await.unwrap();
         workspace.get_run(run(7)).await.unwrap();

@@ -12,8 +12,8 @@ use assets::delta::{Commit, Reading, Unreadable};
 use assets::task::JobReference;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use workspace::MemoryLog;
 
-use super::log::Log;
 use crate::execute::CORRELATION;
 use crate::ports::{
     Catalog, Clock, Job, Jobs, JobsError, Random, Run, RunRequest, RunState, TableLocation,
@@ -57,7 +57,7 @@ pub(super) struct Shared {
     /// Whether any answer has told us of its clock yet.
     pub(super) has_told_time: bool,
     pub(super) chance: u128,
-    pub(super) logs: BTreeMap<String, Log>,
+    pub(super) logs: BTreeMap<String, MemoryLog>,
     /// What the catalog answers; absent relations are unknown to it.
     pub(super) relations: BTreeMap<String, Option<String>>,
     pub(super) catalog_fault: Option<JobsError>,
@@ -261,13 +261,9 @@ impl Jobs for Fake {
         self.get().workspace.clone()
     }
 
-    fn server_offset(&self) -> TimeDelta {
+    fn service_now(&self) -> Option<DateTime<Utc>> {
         let shared = self.get();
-        if shared.has_told_time {
-            shared.offset
-        } else {
-            TimeDelta::zero()
-        }
+        shared.has_told_time.then(|| shared.service_now())
     }
 
     fn run_url(&self, _job_id: i64, _run: RunId) -> Option<String> {

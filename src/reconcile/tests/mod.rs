@@ -4,7 +4,6 @@ mod adoption;
 mod fake;
 mod following;
 mod herd;
-mod log;
 mod outside;
 mod protocol;
 mod random;

@@ -11,9 +11,9 @@ use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Task
 use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Relation, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use lineage::{AssetGraph, AssetIndex};
+use workspace::MemoryLog;
 
 use super::fake::{Fake, Fault, LedgerRun};
-use super::log::Log;
 use super::traps::Trapped;
 use crate::execute::Windows;
 use crate::plan::{Action, Reason};
@@ -144,9 +144,9 @@ impl Sim {
         });
     }
 
-    pub(super) fn log<T>(&self, name: &str, act: impl FnOnce(&mut Log) -> T) -> T {
+    pub(super) fn log<T>(&self, name: &str, act: impl FnOnce(&mut MemoryLog) -> T) -> T {
         let mut shared = self.fake.get();
-        let new = || Log::new(name);
+        let new = || MemoryLog::new(name);
         act(shared.logs.entry(name.to_owned()).or_insert_with(new))
     }
 
