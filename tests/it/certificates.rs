@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rcgen::{
@@ -122,7 +122,7 @@ fn file_of(lake: &Lakehouse, authority: &Authority, name: &str) -> PathBuf {
 }
 
 /// Runs a command against a host, with the authorities of one file.
-fn run(lake: &Lakehouse, args: &str, host: &str, trusted: &PathBuf) -> Ran {
+fn run(lake: &Lakehouse, args: &str, host: &str, trusted: &Path) -> Ran {
     let variables = [
         ("DATABRICKS_HOST", host),
         ("SSL_CERT_FILE", trusted.to_str().unwrap()),
@@ -184,14 +184,14 @@ fn fault_23_24_a_proxy_that_opens_tls_is_refused_unless_its_authority_is_named()
     let proxy = Front::start(&lake, acceptor(&company, REMOTE, false), true);
     let address = format!("http://{}", proxy.address);
     let host = format!("https://{REMOTE}");
-    let variables = |trusted: &PathBuf| {
+    let variables = |trusted: &Path| {
         [
             ("DATABRICKS_HOST", host.clone()),
             ("HTTPS_PROXY", address.clone()),
             ("SSL_CERT_FILE", trusted.display().to_string()),
         ]
     };
-    let run = |args: &str, trusted: &PathBuf| {
+    let run = |args: &str, trusted: &Path| {
         let mut command = lake.command(args);
         Ran::of(command.envs(variables(trusted)).output().unwrap())
     };

@@ -336,3 +336,35 @@ fn fault_60_the_state_of_another_workspace_is_refused_before_anything_is_sent() 
     lake.settle();
     lake.assert_sound();
 }
+
+#[test]
+fn fault_60_what_another_state_has_started_is_named_by_doctor() {
+    let lake = Lakehouse::built();
+    let ours = lake.state_file();
+    let aside = ours.with_extension("theirs");
+    std::fs::copy(&ours, &aside).unwrap();
+    lake.run_fault(EVENTS_JOB, RunEffect::Hang { ms: None });
+    run_of_events(&lake);
+    let found = || {
+        let document = lake.json("doctor");
+        let checks = document["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == "job_runs");
+        check.unwrap().clone()
+    };
+    assert_eq!(found()["status"], "ok", "{}", found());
+    // Another state for the same jobs: that of before, and none at all.
+    std::fs::rename(&aside, &ours).unwrap();
+    let run = lake.runs_of(EVENTS_JOB).pop().unwrap();
+    let intent = &run.parameters["headwater_intent"];
+    let named = format!(
+        "run {} of intent `{}`",
+        run.run_id,
+        intent.trim_end_matches(".1")
+    );
+    for _ in 0..2 {
+        let found = found();
+        assert_eq!(found["status"], "warning", "{found}");
+        assert!(found["found"].as_str().unwrap().contains(&named), "{found}");
+        drop(std::fs::remove_file(&ours));
+    }
+}

@@ -26,14 +26,15 @@ fn request() -> RunRequest {
 }
 
 fn why(error: &ApiError) -> (Unreached, bool) {
-    match error {
-        ApiError::Unreachable {
-            why,
-            may_have_arrived,
-            ..
-        } => (*why, *may_have_arrived),
-        other => panic!("{other:?}"),
-    }
+    let ApiError::Unreachable {
+        why,
+        may_have_arrived,
+        ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
+    (*why, *may_have_arrived)
 }
 
 /// A client of any host that does not wait between attempts; its clock stands still.
@@ -108,9 +109,11 @@ async fn fault_14_a_service_that_takes_requests_and_never_answers_gets_few_of_th
     let (workspace, _) = connect(&server, pat(), limits);
     let mut held = 0;
     for _ in 0..50 {
-        match workspace.run_now(&request()).await.unwrap_err() {
-            ApiError::HeldBack { .. } => held += 1,
-            error => assert!(error.may_have_taken_effect(), "{error:?}"),
+        let error = workspace.run_now(&request()).await.unwrap_err();
+        if matches!(error, ApiError::HeldBack { .. }) {
+            held += 1;
+        } else {
+            assert!(error.may_have_taken_effect(), "{error:?}");
         }
     }
     assert_eq!((server.lines().len(), held), (4, 46));
@@ -159,7 +162,7 @@ async fn fault_18_a_read_sits_out_a_plea_made_to_another_one_but_no_storm() {
     // A storm: trial after trial is turned away, and nobody waits for the next.
     for _ in 0..3 {
         server.add(GET, asked.clone());
-        waits.lock().unwrap().push(Duration::from_secs(3600));
+        waits.lock().unwrap().push(Duration::from_hours(1));
         workspace.get_run(run(7)).await.unwrap_err();
     }
     waits.lock().unwrap().push(Duration::from_secs(30));

@@ -137,7 +137,7 @@ async fn serve(mut stream: TcpStream, script: Script, sink: Arc<Mutex<Vec<Receiv
         Step::CloseAtOnce | Step::LoseAnswer => {}
         Step::Endless => {
             let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-            let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+            let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
             let mut going = stream.write_all(head).await;
             while going.is_ok() {
                 going = stream.write_all(&chunk).await;
