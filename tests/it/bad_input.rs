@@ -285,7 +285,7 @@ fn fault_14_a_workspace_that_cannot_be_reached_is_exit_5_and_nothing_is_lost() {
     let told = with_refusals(Vec::new(), &[("DATABRICKS_HOST", "http://127.0.0.1:1")]);
     insta::assert_snapshot!(told, @r"
     exit 5
-    warning: GET http://127.0.0.1:1/api/2.2/jobs/list: no answer, no connection could be made
+    warning: GET http://127.0.0.1:1/api/2.2/jobs/list: no answer, no connection could be made: Connection refused (os error 111)
     hint: nothing is lost: the next pass asks again
     ");
 }
