@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::state::{
     Build, CatalogLocation, Consumed, Cut, DataCommit, Intent, IntentId, IntentState, Lease,
-    Memory, Observation, RunId, Settlement,
+    Memory, Observation, RunId, Search, Settlement,
 };
 
 /// The time.
@@ -94,6 +94,8 @@ pub trait Jobs: Send + Sync {
     async fn active_runs(&self) -> Result<Vec<Run>, JobsError>;
     /// Returns the runs of a job that started at or after an instant, newest first.
     async fn runs_since(&self, job_id: i64, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError>;
+    /// Returns the runs of all jobs that started at or after an instant, newest first.
+    async fn all_runs_since(&self, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError>;
     /// Asks for a run to be cancelled; it ends some time later.
     async fn cancel(&self, id: RunId) -> Result<(), JobsError>;
 }
@@ -260,6 +262,24 @@ pub trait State: Send + Sync {
     ///
     /// Fails with [`StateError::IntentExists`] if one of its assets has an open intent.
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError>;
+    /// Writes an intent, in state `running`, of a run that was found at the service and that this
+    /// state knows nothing of; drops the cuts of its assets. Returns whether it did.
+    ///
+    /// An open intent of one of its assets that is `uncertain` was settled before the run was asked
+    /// for, by a state that is lost: it is closed. With any other open intent, nothing is done.
+    fn adopt_run(
+        &self,
+        lease: &Lease,
+        found: &Intent,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError>;
+    /// Records how far the search for unknown runs is, or that it is over.
+    fn record_search(
+        &self,
+        lease: &Lease,
+        search: Option<&Search>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StateError>;
     /// Marks the current attempt as being sent: `sending`, with the service's time.
     ///
     /// Allowed in `pending` and `sending`; returns whether it did anything.

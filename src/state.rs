@@ -34,6 +34,69 @@ pub struct Memory {
     pub open_intents: BTreeMap<IntentId, Intent>,
     /// Where the catalog said that tables lie.
     pub locations: BTreeMap<Relation, CatalogLocation>,
+    /// That runs are looked for which this state may not know, while they are.
+    pub search: Option<Search>,
+}
+
+/// Runs may be under way that a state knows nothing of: it is new, or an earlier one was lost.
+/// Until they are surely found, nothing new is triggered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// Why the state may not know of all runs.
+    pub cause: SearchCause,
+    /// When it began, by the service's clock, UTC; absent before the service was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// When no request of an earlier state can be under way any more, by the service's clock, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    /// Why the runs could not be listed at the last try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Why a state may not know of all runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchCause {
+    /// It never saw a pass: the first one, or one in the place of a state that was lost.
+    New,
+    /// It was new, and runs of an earlier state were found.
+    Lost,
+    /// It was rebuilt.
+    Rebuilt,
+    /// It was restored from a backup.
+    Restored,
+}
+
+impl SearchCause {
+    /// Returns the word used in JSON and in the state file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Lost => "lost",
+            Self::Rebuilt => "rebuilt",
+            Self::Restored => "restored",
+        }
+    }
+}
+
+impl Search {
+    /// Begins a search.
+    pub fn new(cause: SearchCause) -> Self {
+        Self {
+            cause,
+            since: None,
+            until: None,
+            problem: None,
+        }
+    }
+
+    /// Returns whether nothing new may be triggered. The first pass of a new state decides by one
+    /// look at the service, before it plans: unless that look failed, nothing stands in the way.
+    pub fn holds(&self) -> bool {
+        self.cause != SearchCause::New || self.problem.is_some()
+    }
 }
 
 /// What was last seen of one table.
@@ -272,12 +335,17 @@ pub struct Intent {
     pub url: Option<String>,
     /// When cancelling was asked for, UTC.
     pub cancel_requested_at: Option<DateTime<Utc>>,
+    /// Whether it was made of a run that was found at the service, and not by this state: then its
+    /// inputs are assumed, the heads at the start of the run, and only what its run surely wrote
+    /// counts as built.
+    pub is_found: bool,
 }
 
 /// The retry rule of an asset, as an intent keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryRule {
-    /// Attempts in all, at least 1.
+    /// Attempts in all, at least 1; 0 for a run that was found and of which nobody can tell for
+    /// sure which asset it is for: nothing follows from its failure.
     pub attempts: u32,
     /// Seconds before the second attempt.
     pub backoff_seconds: i64,

@@ -133,6 +133,16 @@ impl Jobs for WorkspaceJobs {
             .map_err(|error| jobs_error(&error))
     }
 
+    async fn all_runs_since(&self, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError> {
+        let filter = RunFilter {
+            started_from: Some(from),
+            ..RunFilter::default()
+        };
+        let runs = self.workspace.list_runs(&filter).await;
+        runs.map(|runs| runs.into_iter().map(run).collect())
+            .map_err(|error| jobs_error(&error))
+    }
+
     async fn cancel(&self, id: RunId) -> Result<(), JobsError> {
         self.workspace
             .cancel_run(run_id(id)?)

@@ -54,7 +54,7 @@ async fn look(app: &App, can_ask: bool) -> Result<States, StateError> {
         state: &store,
     };
     let at = (memory.pass, app.clock().now());
-    let seen = observe(eyes, &app.graph, &memory, at, &[]).await?;
+    let seen = observe(eyes, &app.graph, &memory, at, &[], &[]).await?;
     let mut states = remembered(app, memory);
     let news = seen.sightings.into_iter();
     states.extend(news.map(|sighting| (sighting.asset, sighting.observation.state)));

@@ -5,23 +5,19 @@
 //! too: it is settled once its tables have been looked at.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use assets::task::JobReference;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::judge::RunVerdict;
 use super::token::{CORRELATION, attempt_of, correlation, token};
-use super::{Hands, Windows};
+use super::{Hands, SKEW, Windows, service_then};
 use crate::ports::{JobsError, LaterRun, Run, RunState, StateError};
 use crate::state::{Intent, IntentState, RunId};
 
 /// How many runs are asked for one by one; beyond that, one sweep over all active runs of the
 /// workspace is cheaper (25 runs a page).
 const SWEEP_BEYOND: usize = 8;
-
-/// Clocks may differ by this much between the stamp and the service's start time.
-const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// What is waited for before an attempt without a run is given up.
 const UNDER_WAY: &str = "a request may still be under way; looked up once it cannot be";
@@ -205,15 +201,6 @@ async fn look_up(
     Ok(())
 }
 
-/// The service's clock when ours that never goes back said so.
-fn service_then(hands: Hands<'_>, then: Duration) -> DateTime<Utc> {
-    let since = hands.clock.monotonic().saturating_sub(then);
-    let since = TimeDelta::from_std(since).unwrap_or(TimeDelta::MAX);
-    let now = hands.service_now();
-    now.checked_sub_signed(since)
-        .unwrap_or(DateTime::<Utc>::MIN_UTC)
-}
-
 enum Search {
     /// The newest attempt that has one.
     Found(u32, Box<Run>),
@@ -302,6 +289,16 @@ fn history_expired() -> RunVerdict {
         message: "the service no longer knows the run; how it ended is unknown".to_owned(),
         is_transient: true,
     }
+}
+
+/// Takes in how a run stands that was found and written down.
+pub async fn adopt_found(
+    hands: Hands<'_>,
+    intent: &Intent,
+    run: &Run,
+    adopted: &mut Adopted,
+) -> Result<(), StateError> {
+    judge_run(hands, intent, run, adopted).await
 }
 
 async fn judge_run(

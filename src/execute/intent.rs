@@ -78,6 +78,7 @@ pub fn new_intent(
         run_id: None,
         url: None,
         cancel_requested_at: None,
+        is_found: false,
     })
 }
 

@@ -26,20 +26,29 @@
 //! A refusal closes an intent only if no earlier request of the attempt can have had its effect.
 
 mod adopt;
+mod found;
 mod intent;
 mod judge;
+mod search;
 mod send;
 mod token;
+
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ports::{Clock, Jobs, Random, State};
 
-pub use adopt::{Adopted, Ended, adopt};
+pub use adopt::{Adopted, Ended, adopt, adopt_found};
+pub use found::Grounds;
 pub use intent::{IntentContext, IntentError, new_intent};
 pub use judge::{RunVerdict, settlement};
+pub use search::{Searched, search};
 pub use send::{Sent, send};
 pub use token::{CORRELATION, correlation, token};
+
+/// Clocks may differ by this much between the stamp and the service's start time.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// What the protocol needs of the world.
 #[derive(Clone, Copy)]
@@ -62,6 +71,15 @@ impl Hands<'_> {
     }
 }
 
+/// The service's clock when ours that never goes back said so.
+fn service_then(hands: Hands<'_>, then: Duration) -> DateTime<Utc> {
+    let since = hands.clock.monotonic().saturating_sub(then);
+    let since = TimeDelta::from_std(since).unwrap_or(TimeDelta::MAX);
+    let now = hands.service_now();
+    now.checked_sub_signed(since)
+        .unwrap_or(DateTime::<Utc>::MIN_UTC)
+}
+
 /// The times that the protocol rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Windows {
@@ -69,7 +87,7 @@ pub struct Windows {
     /// so this is a bound of ours.
     pub horizon: TimeDelta,
     /// The longest time between our stamp and our send.
-    pub send: std::time::Duration,
+    pub send: Duration,
     /// The longest time a request may be under way, ours included, before it has no effect.
     pub longest_request: TimeDelta,
     /// The least time between two sends of one token.
@@ -88,7 +106,7 @@ impl Default for Windows {
     fn default() -> Self {
         Self {
             horizon: TimeDelta::hours(24),
-            send: std::time::Duration::from_secs(30),
+            send: Duration::from_secs(30),
             longest_request: TimeDelta::minutes(5),
             resend_after: TimeDelta::seconds(1),
         }

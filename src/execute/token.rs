@@ -35,6 +35,14 @@ pub(super) fn attempt_of(intent: &IntentId, correlation: &str) -> Option<u32> {
     attempt.parse().ok()
 }
 
+/// Returns which attempt of which intent a correlation names, if it is one that we could have made.
+pub(super) fn named_by(correlation: &str) -> Option<(IntentId, u32)> {
+    let (id, attempt) = correlation.rsplit_once('.')?;
+    let is_ulid = ulid::Ulid::from_string(id).is_ok_and(|ulid| ulid.to_string() == id);
+    let attempt = attempt.parse().ok().filter(|attempt| *attempt > 0)?;
+    is_ulid.then(|| (IntentId(id.to_owned()), attempt))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +56,19 @@ mod tests {
         assert_ne!(one, token("shop", "dev", &id, 2));
         assert_ne!(one, token("shop", "prod", &id, 1));
         assert_ne!(token("sho", "pdev", &id, 1), one);
+    }
+
+    #[test]
+    fn a_correlation_names_its_intent_and_nothing_else_does() {
+        let id = IntentId("01JDZZZZZZZZZZZZZZZZZZZZZZ".to_owned());
+        assert_eq!(named_by(&correlation(&id, 3)), Some((id.clone(), 3)));
+        for other in ["", "x.1", ".1", "01JDZZZZZZZZZZZZZZZZZZZZZZ"] {
+            assert_eq!(named_by(other), None, "{other}");
+        }
+        for attempt in ["", "0", "-1", "x", "1.1", "99999999999"] {
+            assert_eq!(named_by(&format!("{id}.{attempt}")), None, "{attempt}");
+        }
+        assert_eq!(named_by(&format!("{}.1", id.0.to_lowercase())), None);
     }
 
     #[test]

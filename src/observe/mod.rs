@@ -4,6 +4,8 @@
 //! reading, and never stops the others. Nothing is written: the result is a list of
 //! [`Sighting`]s for the state to record.
 
+mod anew;
+mod history;
 mod locate;
 mod outside;
 mod sighting;
@@ -19,7 +21,7 @@ use lineage::AssetGraph;
 use crate::ports::{
     Catalog, Jobs, Sighting, State, StateError, TableLocation, TableRequest, Tables,
 };
-use crate::state::{CatalogLocation, Memory, ObservedState};
+use crate::state::{CatalogLocation, Intent, IntentId, Memory, ObservedState};
 
 /// What observation needs of the world.
 #[derive(Clone, Copy)]
@@ -47,18 +49,26 @@ pub struct Observed {
     pub newest: BTreeMap<AssetKey, TableVersion>,
     /// Why the catalog could not be asked, once, if it could not.
     pub catalog_problem: Option<String>,
+    /// What the runs that were found are taken to have read, by intent and asset: the heads at
+    /// their start.
+    pub inputs_at_start: BTreeMap<IntentId, Inputs>,
 }
+
+/// Asset → upstream → data version.
+pub type Inputs = BTreeMap<AssetKey, BTreeMap<AssetKey, Option<TableVersion>>>;
 
 /// Looks at every table of the project once.
 ///
 /// `ended` names the assets whose runs ended since the last look: the catalog is asked again where
-/// they lie.
+/// they lie. `found` are intents of runs that were found and are about to be written down: commits
+/// of theirs count as ours already.
 pub async fn observe(
     eyes: Eyes<'_>,
     graph: &AssetGraph,
     memory: &Memory,
     (pass, now): (PassNumber, DateTime<Utc>),
     ended: &[AssetKey],
+    found: &[&Intent],
 ) -> Result<Observed, StateError> {
     let places = locate::locate(eyes.catalog, graph, memory, now, ended).await;
     let mut observed = Observed {
@@ -106,6 +116,7 @@ pub async fn observe(
             seen.push(found);
         }
     }
+    anew::complete(eyes, memory, &locations, pass, &mut seen).await;
     for found in &seen {
         if let Some(newest) = found.sighting.commits.last() {
             observed
@@ -113,8 +124,14 @@ pub async fn observe(
                 .insert(found.sighting.asset.clone(), newest.version.clone());
         }
     }
-    let sightings = outside::attribute(eyes, graph, memory, &locations, (pass, now), seen).await?;
-    observed.sightings = sightings;
+    let known = outside::Known {
+        graph,
+        memory,
+        locations: &locations,
+        found,
+    };
+    let attributed = outside::attribute(eyes, known, (pass, now), seen).await?;
+    (observed.sightings, observed.inputs_at_start) = attributed;
     Ok(observed)
 }
 

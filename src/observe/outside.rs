@@ -8,23 +8,22 @@
 //! two are assumptions and labelled so. First contact with a table follows the same rule.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use assets::delta::Commit;
 use assets::policy::{Adoption, OutsideWrites};
-use assets::version::{Origin, PassNumber, TableVersion};
+use assets::version::{PassNumber, TableVersion};
 use assets::{Asset, AssetKey};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
-use lineage::{AssetGraph, AssetIndex};
+use lineage::AssetGraph;
 
-use super::{Eyes, Seen};
+use super::history::History;
+use super::{Eyes, Inputs, Seen};
 use crate::ports::{Sighting, StateError, TableLocation};
 use crate::state::{
-    Basis, Build, Consumed, DataCommit, Failure, Intent, Memory, ObservedState, RunId,
+    Build, Consumed, DataCommit, Failure, Intent, IntentId, Memory, ObservedState, RunId,
 };
-
-/// The margin where the policy ignores outside writes but a table has to be adopted all the same.
-const DEFAULT_MARGIN: TimeDelta = TimeDelta::minutes(30);
 
 /// Adoptions at once, each of which may ask for one run and read a log back per input.
 const ADOPTED_AT_ONCE: usize = 10;
@@ -32,19 +31,33 @@ const ADOPTED_AT_ONCE: usize = 10;
 /// Clocks may differ by this much between the stamp of a request and a commit of its run.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
 
-/// Completes sightings with who wrote what.
+/// What is known before a look.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) graph: &'a AssetGraph,
+    pub(super) memory: &'a Memory,
+    pub(super) locations: &'a BTreeMap<AssetKey, TableLocation>,
+    /// Intents of runs that were found and are not written down yet.
+    pub(super) found: &'a [&'a Intent],
+}
+
+/// Completes sightings with who wrote what, and says what runs that were found read.
 pub(super) async fn attribute(
     eyes: Eyes<'_>,
-    graph: &AssetGraph,
-    memory: &Memory,
-    locations: &BTreeMap<AssetKey, TableLocation>,
+    known: Known<'_>,
     (pass, now): (PassNumber, DateTime<Utc>),
     mut seen: Vec<Seen>,
-) -> Result<Vec<Sighting>, StateError> {
+) -> Result<(Vec<Sighting>, BTreeMap<IntentId, Inputs>), StateError> {
+    let Known {
+        graph,
+        memory,
+        locations,
+        found,
+    } = known;
     let mut ours = BTreeSet::new();
-    for found in &mut seen {
-        if attribute_commits(eyes, memory, found)? {
-            ours.insert(found.sighting.asset.clone());
+    for looked in &mut seen {
+        if attribute_commits(eyes, memory, found, looked)? {
+            ours.insert(looked.sighting.asset.clone());
         }
     }
     // Heads include what this pass saw, so that an adopted table is compared with all of it.
@@ -55,6 +68,7 @@ pub(super) async fn attribute(
         locations,
         now,
         fresh: fresh_commits(&seen),
+        learned: Mutex::default(),
     };
     let mut outside = Vec::new();
     for found in &seen {
@@ -78,7 +92,11 @@ pub(super) async fn attribute(
         })
         .buffered(ADOPTED_AT_ONCE);
     let mut adopted: BTreeMap<_, _> = adopted.collect().await;
-    Ok(seen
+    let inputs = futures::stream::iter(found)
+        .map(|intent| async move { (intent.id.clone(), history.inputs_at_start(intent).await) })
+        .buffered(ADOPTED_AT_ONCE);
+    let inputs = inputs.collect().await;
+    let mut sightings: Vec<Sighting> = seen
         .into_iter()
         .map(|found| {
             let mut sighting = found.sighting;
@@ -95,19 +113,22 @@ pub(super) async fn attribute(
             }
             sighting
         })
-        .collect())
+        .collect();
+    history.add_learned(pass, &mut sightings);
+    Ok((sightings, inputs))
 }
 
 /// Marks the commits that our runs wrote; returns whether the newest one is ours.
 fn attribute_commits(
     eyes: Eyes<'_>,
     memory: &Memory,
+    adopted: &[&Intent],
     found: &mut Seen,
 ) -> Result<bool, StateError> {
     let mut is_newest_ours = false;
     let asset = found.sighting.asset.clone();
     for commit in &found.commits {
-        let author = author(eyes, memory, &asset, commit)?;
+        let author = author(eyes, memory, adopted, (&asset, commit))?;
         is_newest_ours = !matches!(author, Author::Other);
         let Author::Run(intent) = author else {
             continue;
@@ -140,14 +161,19 @@ enum Author {
 fn author(
     eyes: Eyes<'_>,
     memory: &Memory,
-    asset: &AssetKey,
-    commit: &Commit,
+    found: &[&Intent],
+    (asset, commit): (&AssetKey, &Commit),
 ) -> Result<Author, StateError> {
     let runs = [commit.writer.job_run_id, commit.writer.task_run_id];
     let mut names_a_run = false;
     for run in runs.into_iter().flatten().map(RunId) {
         names_a_run = true;
-        if let Some(intent) = eyes.state.intent_of_run(run)? {
+        let adopted = found.iter().find(|intent| intent.run_id == Some(run));
+        let recorded = match adopted {
+            Some(intent) => Some((*intent).clone()),
+            None => eyes.state.intent_of_run(run)?,
+        };
+        if let Some(intent) = recorded {
             return Ok(if intent.assets.contains(asset) {
                 Author::Run(Box::new(intent))
             } else {
@@ -155,10 +181,8 @@ fn author(
             });
         }
     }
-    let open = memory
-        .open_intents
-        .values()
-        .find(|intent| intent.assets.contains(asset));
+    let mut open = memory.open_intents.values().chain(found.iter().copied());
+    let open = open.find(|intent| intent.assets.contains(asset));
     // A lost answer leaves a run whose id we do not know yet: its commits are ours all the same.
     let may_be_unrecorded = |intent: &&Intent| intent.run_id.is_none() || !names_a_run;
     let open = open
@@ -173,6 +197,13 @@ fn author(
 
 /// Whether a commit may have come of what was sent for an intent, earlier attempts included.
 fn has_begun(intent: &Intent, commit: &Commit) -> bool {
+    if intent.is_found {
+        // Nobody here knows what came before the run. One that may be for several assets claims
+        // only what names it.
+        let is_sole = intent.assets.len() == 1;
+        let began_at = intent.first_sent_at.filter(|_| is_sole);
+        return began_at.is_some_and(|began| commit.committed_at >= began);
+    }
     let began = if intent.attempt > 1 {
         Some(intent.created_at)
     } else {
@@ -268,142 +299,5 @@ fn unbuilt(build: &Build) -> Build {
         cut: build.cut,
         failure: build.failure.clone(),
         ..Build::default()
-    }
-}
-
-/// The commits of all tables, as far back as somebody asks.
-struct History<'a> {
-    eyes: Eyes<'a>,
-    graph: &'a AssetGraph,
-    memory: &'a Memory,
-    locations: &'a BTreeMap<AssetKey, TableLocation>,
-    now: DateTime<Utc>,
-    fresh: BTreeMap<AssetKey, (bool, Vec<DataCommit>)>,
-}
-
-impl History<'_> {
-    /// What a write of an asset is taken to have consumed, input by input.
-    async fn consumption(
-        &self,
-        index: AssetIndex,
-        commit: &Commit,
-        is_first_contact: bool,
-    ) -> BTreeMap<AssetKey, Consumed> {
-        let asset = self.graph.asset(index);
-        let margin = match asset.outside_writes {
-            OutsideWrites::Assume { margin } => margin,
-            OutsideWrites::Ignore if is_first_contact => DEFAULT_MARGIN,
-            OutsideWrites::Ignore => TimeDelta::zero(),
-        };
-        let (at, basis) = match self.run_start(commit).await {
-            Some(started_at) => (started_at, Basis::RunStart),
-            None => (self.less(margin, commit), Basis::CommitTime),
-        };
-        let mut consumption = BTreeMap::new();
-        for &input in self.graph.inputs(index) {
-            let key = &self.graph.asset(input).key;
-            let stamped = commit
-                .inputs
-                .as_ref()
-                .and_then(|inputs| inputs.get(key.as_str()));
-            let consumed = match stamped.and_then(|version| self.stamped(key, *version)) {
-                Some(version) => Consumed {
-                    version: Some(version),
-                    basis: Basis::Stamp,
-                },
-                None => Consumed {
-                    version: self.head_at(key, at).await,
-                    basis,
-                },
-            };
-            consumption.insert(key.clone(), consumed);
-        }
-        consumption
-    }
-
-    /// The time of a write less a margin. No write is later than the look that found it: one that
-    /// says so was dated by a clock that is ahead, and would hide what its writer never saw.
-    fn less(&self, margin: TimeDelta, commit: &Commit) -> DateTime<Utc> {
-        let at = commit.committed_at.min(self.now);
-        at.checked_sub_signed(margin)
-            .unwrap_or(DateTime::<Utc>::MIN_UTC)
-    }
-
-    async fn run_start(&self, commit: &Commit) -> Option<DateTime<Utc>> {
-        let run = RunId(commit.writer.job_run_id.or(commit.writer.task_run_id)?);
-        let run = self.eyes.jobs?.run(run).await.ok()?;
-        Some(run.started_at)
-    }
-
-    /// A stamped version means the incarnation that is there now, and never more than what was
-    /// seen of it: else a stamp that is wrong, or older than the incarnation, would hide changes.
-    fn stamped(&self, key: &AssetKey, version: u64) -> Option<TableVersion> {
-        let newest = self.commits(key).last().map(|commit| &commit.version)?;
-        Some(TableVersion {
-            table_id: newest.table_id.clone(),
-            version: version.min(newest.version),
-        })
-    }
-
-    /// The data version of a table at an instant: what is remembered, else what the log says.
-    async fn head_at(&self, key: &AssetKey, at: DateTime<Utc>) -> Option<TableVersion> {
-        let known: Vec<&DataCommit> = self.commits(key).collect();
-        if let Some(commit) = known.iter().rev().find(|commit| commit.committed_at <= at) {
-            return Some(commit.version.clone());
-        }
-        let oldest = known.first()?;
-        let location = self.locations.get(key)?;
-        let back = self.eyes.tables.commits_back_to(location, at).await.ok()?;
-        let version = match back.last()? {
-            commit if commit.committed_at <= at => commit.version,
-            // The log goes no further: whatever was before its first commit had been consumed.
-            commit => commit.version.checked_sub(1)?,
-        };
-        Some(TableVersion {
-            table_id: oldest.version.table_id.clone(),
-            version,
-        })
-    }
-
-    /// Commits that changed data, remembered and just seen, oldest first.
-    fn commits(&self, key: &AssetKey) -> impl Iterator<Item = &DataCommit> {
-        let fresh = self.fresh.get(key);
-        let is_forgotten = fresh.is_some_and(|(forget, _)| *forget);
-        let known = self.memory.commits.get(key).filter(|_| !is_forgotten);
-        let fresh = fresh.map(|(_, commits)| commits);
-        known.into_iter().chain(fresh).flatten()
-    }
-
-    /// The oldest source change among what an outside write incorporated.
-    fn origin(
-        &self,
-        index: AssetIndex,
-        consumption: &BTreeMap<AssetKey, Consumed>,
-        commit: &Commit,
-        pass: PassNumber,
-    ) -> Origin {
-        let own = Origin {
-            at: commit.committed_at,
-            seen: pass,
-        };
-        let asset = self.graph.asset(index);
-        let before = self.memory.consumption.get(&asset.key);
-        let mut origin = own;
-        for (key, consumed) in consumption {
-            let was = before.and_then(|before| before.get(key)?.version.as_ref());
-            let (Some(was), Some(is)) = (was, consumed.version.as_ref()) else {
-                continue;
-            };
-            let incorporated = self.commits(key).filter(|commit| {
-                let version = &commit.version;
-                version.table_id == is.table_id
-                    && version.version <= is.version
-                    && (version.table_id != was.table_id || version.version > was.version)
-            });
-            origin = incorporated
-                .map(|commit| commit.origin)
-                .fold(origin, Origin::oldest);
-        }
-        origin
     }
 }

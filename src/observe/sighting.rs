@@ -160,7 +160,8 @@ fn read(
         Some(previous) if previous.state == state => previous.since,
         Some(_) | None => now,
     };
-    let mut data_commits = lost_commit(&head, &commits, &continuity, pass)
+    let last_seen = previous.and_then(|previous| previous.head.as_deref());
+    let mut data_commits = lost_commit(&head, &commits, (&continuity, last_seen), pass)
         .into_iter()
         .collect::<Vec<DataCommit>>();
     data_commits.extend(
@@ -185,7 +186,7 @@ fn read(
     seen
 }
 
-fn data_commit(table_id: &TableId, commit: &Commit, pass: PassNumber) -> DataCommit {
+pub(super) fn data_commit(table_id: &TableId, commit: &Commit, pass: PassNumber) -> DataCommit {
     DataCommit {
         version: TableVersion {
             table_id: table_id.clone(),
@@ -206,7 +207,7 @@ fn data_commit(table_id: &TableId, commit: &Commit, pass: PassNumber) -> DataCom
 fn lost_commit(
     head: &KnownHead,
     commits: &[Commit],
-    continuity: &Continuity,
+    (continuity, last_seen): (&Continuity, Option<&KnownHead>),
     pass: PassNumber,
 ) -> Option<DataCommit> {
     let (version, operation) = match continuity {
@@ -222,7 +223,8 @@ fn lost_commit(
             return None;
         }
     };
-    // It happened at the latest when the first commit after it did.
+    // It happened at the latest when the first commit after it did, and may have happened as early as
+    // the last one that was seen: a lag is never told to be less than it is.
     let at = commits
         .first()
         .map_or(head.last_committed_at, |commit| commit.committed_at);
@@ -232,7 +234,10 @@ fn lost_commit(
             version,
         },
         committed_at: at,
-        origin: Origin { at, seen: pass },
+        origin: Origin {
+            at: last_seen.map_or(at, |last| last.last_committed_at.min(at)),
+            seen: pass,
+        },
         operation: Some(operation.to_owned()),
         intent: None,
     })

@@ -26,6 +26,8 @@ pub(super) fn admit(
     let mut room = Room::new(input);
     let mut refused: BTreeMap<AssetIndex, Reason> = BTreeMap::new();
     let mut requests = Vec::new();
+    // Whatever a run that nobody knows works on: nothing new beside it.
+    let search = input.memory.search.as_ref().filter(|search| search.holds());
     for index in candidates(input, standings, &verdicts) {
         if input
             .selected
@@ -42,7 +44,11 @@ pub(super) fn admit(
         let Some(binding) = &input.graph.asset(index).task else {
             continue;
         };
-        match room.take(input, &binding.task) {
+        let taken = match search {
+            Some(search) => Err(search.into()),
+            None => room.take(input, &binding.task),
+        };
+        match taken {
             Ok(()) => requests.push(request(input, index, standing, verdict, &binding.task)),
             Err(reason) => {
                 refused.insert(index, reason);
@@ -54,6 +60,7 @@ pub(super) fn admit(
     for ((index, standing), mut verdict) in input.graph.indices().zip(standings).zip(verdicts) {
         if let Some(reason) = refused.remove(&index) {
             verdict.action = Action::Wait;
+            verdict.until = search.and_then(|search| search.until);
             verdict.reasons.insert(0, reason);
         }
         let fixed = standing.build.and_then(|build| build.cut);

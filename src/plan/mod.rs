@@ -25,7 +25,7 @@ mod verdict;
 pub use decision::{Action, Decision, Plan, Request};
 pub use health::{Activity, AssetHealth, Health, healths};
 pub use input::PlanInput;
-pub use parameters::{ParameterError, render_parameters};
+pub use parameters::{Lasting, ParameterError, lasting_parameters, render_parameters};
 pub use reason::{Reason, sentence};
 pub use standing::{Standing, TableState, standings};
 

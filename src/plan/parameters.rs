@@ -48,10 +48,7 @@ pub fn render_parameters(
     task: &Task,
     environment: (&str, Option<&str>),
 ) -> Result<BTreeMap<String, String>, ParameterError> {
-    let TaskAction::DatabricksJob(job) = &task.action;
-    let own = asset.task.as_ref().map(|binding| &binding.parameters);
-    let mut templates: BTreeMap<&String, &String> = job.parameters.iter().collect();
-    templates.extend(own.into_iter().flatten());
+    let templates = templates(asset, task);
     let selection = dbt_selection(asset);
     let context = context! {
         asset => asset.key.as_str(),
@@ -64,9 +61,7 @@ pub fn render_parameters(
         inputs => Value::from(Serde(inputs(request))),
         degraded_by => request.degraded_by.iter().map(AssetKey::to_string).collect::<Vec<_>>(),
     };
-    let mut engine = Templates::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_fuel(Some(FUEL));
+    let engine = engine();
     let mut rendered = BTreeMap::new();
     for (name, template) in templates {
         let text = engine
@@ -82,6 +77,91 @@ pub fn render_parameters(
         rendered.insert(parameter.clone(), selection);
     }
     Ok(rendered)
+}
+
+/// What a parameter of every run for an asset is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lasting {
+    /// Its name.
+    pub parameter: String,
+    /// Its value.
+    pub value: String,
+    /// Whether it would differ in another environment.
+    pub is_of_environment: bool,
+}
+
+/// Returns the parameters that are the same in every run for an asset: those that depend on no
+/// versions. They tell runs of one job apart.
+pub fn lasting_parameters(
+    asset: &Asset,
+    task: &Task,
+    environment: (&str, Option<&str>),
+) -> Vec<Lasting> {
+    let selection = dbt_selection(asset);
+    let relation = asset.relation.as_ref().map(ToString::to_string);
+    let relation = relation.as_deref();
+    let here = lasting_context(asset, &selection, relation, environment);
+    let not = |text: &str| format!("not {text}");
+    let (name, catalog) = (not(environment.0), not(environment.1.unwrap_or_default()));
+    let moved = not(relation.unwrap_or_default());
+    let elsewhere = (name.as_str(), Some(catalog.as_str()));
+    let elsewhere = lasting_context(asset, &selection, Some(&moved), elsewhere);
+    let engine = engine();
+    let mut lasting: Vec<Lasting> = templates(asset, task)
+        .into_iter()
+        .filter_map(|(name, template)| {
+            // What sees versions fails here, as they are not there.
+            let value = engine.render_str(template, &here).ok()?;
+            let other = engine.render_str(template, &elsewhere).ok();
+            Some(Lasting {
+                parameter: name.clone(),
+                is_of_environment: other.as_ref() != Some(&value),
+                value,
+            })
+        })
+        .collect();
+    if let Some(parameter) = &task.select_parameter {
+        lasting.retain(|known| known.parameter != *parameter);
+        lasting.push(Lasting {
+            parameter: parameter.clone(),
+            value: selection,
+            is_of_environment: false,
+        });
+    }
+    lasting
+}
+
+fn lasting_context(
+    asset: &Asset,
+    selection: &str,
+    relation: Option<&str>,
+    environment: (&str, Option<&str>),
+) -> Value {
+    context! {
+        asset => asset.key.as_str(),
+        relation => relation,
+        env => environment.0,
+        environment => environment.0,
+        catalog => environment.1,
+        partition => "",
+        models => selection,
+    }
+}
+
+/// The templates of a run for an asset: its own go before those of the task.
+fn templates<'a>(asset: &'a Asset, task: &'a Task) -> BTreeMap<&'a String, &'a String> {
+    let TaskAction::DatabricksJob(job) = &task.action;
+    let own = asset.task.as_ref().map(|binding| &binding.parameters);
+    let mut templates: BTreeMap<&String, &String> = job.parameters.iter().collect();
+    templates.extend(own.into_iter().flatten());
+    templates
+}
+
+fn engine() -> Templates<'static> {
+    let mut engine = Templates::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_fuel(Some(FUEL));
+    engine
 }
 
 fn inputs(request: &Request) -> BTreeMap<String, Input> {

@@ -8,7 +8,7 @@ use assets::version::{CodeVersion, PassNumber, TableVersion};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::state::{Basis, IntentId, IntentState, RunId};
+use crate::state::{Basis, IntentId, IntentState, RunId, Search, SearchCause};
 
 /// Why something is decided about an asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -164,6 +164,16 @@ pub enum Reason {
         /// How many are allowed at once.
         allowed: u32,
     },
+    /// Runs may be under way that the state does not know: nothing is triggered before they are
+    /// surely found.
+    Searching {
+        /// Why it may not know of all runs.
+        cause: SearchCause,
+        /// Until when a request may be under way, UTC; then one more look ends it.
+        until: Option<DateTime<Utc>>,
+        /// Why the service could not be asked, if so.
+        problem: Option<String>,
+    },
     /// It goes on although these inputs are behind: availability comes first.
     Degraded {
         /// The inputs, in key order.
@@ -196,7 +206,18 @@ impl Reason {
             Self::NotBuiltHere => "not_built_here",
             Self::Quarantined { .. } => "quarantined",
             Self::Limit { .. } => "limit",
+            Self::Searching { .. } => "searching",
             Self::Degraded { .. } => "degraded",
+        }
+    }
+}
+
+impl From<&Search> for Reason {
+    fn from(search: &Search) -> Self {
+        Self::Searching {
+            cause: search.cause,
+            until: search.until,
+            problem: search.problem.clone(),
         }
     }
 }
@@ -321,6 +342,11 @@ pub fn sentence(reason: &Reason) -> String {
         Reason::Limit { limit, allowed } => {
             format!("the limit of {allowed} at once is reached ({limit})")
         }
+        Reason::Searching {
+            cause,
+            until,
+            problem,
+        } => searching(*cause, *until, problem.as_deref()),
         Reason::Degraded { upstreams } => {
             format!(
                 "goes on although {} is behind: availability first",
@@ -328,6 +354,25 @@ pub fn sentence(reason: &Reason) -> String {
             )
         }
     }
+}
+
+fn searching(cause: SearchCause, until: Option<DateTime<Utc>>, problem: Option<&str>) -> String {
+    let state = match cause {
+        SearchCause::New => "the state is new and may stand in the place of one that was lost",
+        SearchCause::Lost => "an earlier state was lost",
+        SearchCause::Rebuilt => "the state was rebuilt",
+        SearchCause::Restored => "the state was restored from a backup",
+    };
+    let end = match until {
+        Some(until) => format!(" until {}", clock(until)),
+        None => String::new(),
+    };
+    let problem = problem.map_or_else(String::new, |problem| {
+        format!("; the last look failed: {problem}")
+    });
+    format!(
+        "{state}: nothing is triggered while runs that it does not know are looked for{end}{problem}"
+    )
 }
 
 fn clock(at: DateTime<Utc>) -> String {

@@ -253,7 +253,7 @@ fn against_inputs<'a>(
         // Inputs come in key order.
         let consumed = consumed_by_input.as_mut();
         let consumed = consumed.and_then(|consumed| consumed.seek(upstream_key));
-        if let Some(found) = compare(known.commits(upstream), upstream, standing, consumed) {
+        if let Some(found) = compare(known.commits(upstream), upstream, consumed) {
             pending = oldest(pending, found.origin);
             arriving = oldest(arriving, found.origin);
             behind.push(found);
@@ -273,14 +273,10 @@ fn against_inputs<'a>(
 fn compare<'a>(
     commits: &'a [DataCommit],
     upstream: AssetIndex,
-    standing: &Standing<'a>,
     consumed: Option<&'a Consumed>,
 ) -> Option<Behind<'a>> {
-    // What cannot be read now keeps its last good commits: those still count as changes.
+    // What cannot be read now, or is gone, keeps its last good commits: those still count as changes.
     let newest = commits.last()?;
-    if matches!(standing.table, TableState::Absent) {
-        return None;
-    }
     let version = consumed.and_then(|consumed| consumed.version.as_ref());
     let is_consumed = |commit: &DataCommit| {
         version.is_some_and(|version| {

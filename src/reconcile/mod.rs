@@ -7,6 +7,7 @@
 mod follow;
 mod pass;
 mod report;
+mod search;
 mod settle;
 mod trigger;
 
@@ -23,7 +24,7 @@ use crate::state::Memory;
 
 pub use follow::{Followed, follow};
 pub use pass::{Mode, pass};
-pub use report::{PassReport, Settled, Triggered};
+pub use report::{Found, PassReport, Settled, Triggered};
 
 /// The world, as ports.
 #[derive(Clone, Copy)]

@@ -7,14 +7,15 @@ use assets::version::PassNumber;
 use chrono::{DateTime, Utc};
 
 use super::report::PassReport;
+use super::search::{end_search, look_for_runs, take_over, warn_of_search};
 use super::settle::settle;
 use super::trigger::{intend, learn_workspace, send_all};
 use super::{Remembered, Scope, World};
-use crate::execute::{Adopted, Hands, Sent, adopt};
+use crate::execute::{Adopted, Hands, Searched, Sent, adopt};
 use crate::observe::{Eyes, Observed, count_unknown, observe};
 use crate::plan::{Action, Plan, PlanInput, plan};
 use crate::ports::{DecisionRecord, JobsError, PassRecord, Random, StateError};
-use crate::state::{Intent, Lease, Memory};
+use crate::state::{Intent, Lease, Memory, Search};
 
 /// How long a service may make us wait at most: tables are not looked at meanwhile, and a proxy may
 /// ask for a year.
@@ -48,21 +49,30 @@ pub async fn pass(
     });
 
     let memory = remembered.refresh(world.state)?;
-    let mut adopted = match hands {
+    let (searched, mut adopted) = match hands {
         Some(hands) => {
+            let searched = look_for_runs(hands, scope, memory, number).await?;
+            let open = memory.open_intents.values();
+            let open = open.filter(|intent| !searched.superseded.contains(&intent.id));
             let names = (scope.project, scope.environment);
-            adopt(hands, scope.windows, names, memory.open_intents.values()).await?
+            let adopted = adopt(hands, scope.windows, names, open).await?;
+            (searched, adopted)
         }
-        None => Adopted::default(),
+        None => (Searched::default(), Adopted::default()),
     };
     // Before anything is believed of what was answered: another workspace knows nothing of our runs.
     if hands.is_some() {
         pin_workspace(world, lease)?;
     }
-    let observed = look(world, scope, memory, (number, now), &adopted).await?;
+    let observed = look(world, scope, memory, (number, now), (&adopted, &searched)).await?;
     // Recorded before anything is settled: whether a run's table still shows what the run wrote, or
     // its inputs are what it read, is judged by what was seen last.
     record(world, lease, now, &observed)?;
+    let mut found = Vec::new();
+    if let Some(hands) = hands {
+        found = take_over(hands, lease, &searched, &observed, &mut adopted).await?;
+        end_search(hands, lease, memory, &searched)?;
+    }
     let settled = settle(
         world,
         scope,
@@ -78,14 +88,20 @@ pub async fn pass(
     let mut triggered = Vec::new();
     let mut new = 0;
     if let Some(hands) = hands {
-        learn_workspace(hands, &adopted.to_send, &decided, scope).await;
+        let silence = learn_workspace(hands, &adopted.to_send, &decided, scope).await;
         pin_workspace(world, lease)?;
         let intents = intend(hands, scope, lease, number, &decided)?;
         new = intents.made.len();
         triggered = intents.refused;
-        let again = shuffled(adopted.to_send, world.random);
-        let to_send = again.into_iter().chain(intents.made).collect();
-        triggered.extend(send_all(hands, scope, lease, to_send).await?);
+        if let Some(silence) = silence {
+            // It may be another workspace than this state's: what was written down waits.
+            adopted.problem = adopted.problem.or(Some(silence));
+        } else {
+            let open = shuffled(adopted.to_send, world.random).into_iter();
+            let open = open.filter(|intent| searched.may_send(intent));
+            let to_send = open.chain(intents.made).collect();
+            triggered.extend(send_all(hands, scope, lease, to_send).await?);
+        }
     }
     world.state.finish_pass(
         lease,
@@ -98,7 +114,8 @@ pub async fn pass(
         },
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);
-    let in_flight = remembered.refresh(world.state)?.open_intents.len();
+    let after = remembered.refresh(world.state)?;
+    let in_flight = after.open_intents.len();
     let mut report = PassReport {
         pass: number,
         started_at: now,
@@ -116,11 +133,14 @@ pub async fn pass(
         denied: None,
         is_remote_unavailable: false,
         asked_to_wait: None,
+        found,
+        search: after.search.clone().filter(Search::holds),
     };
+    warn_of_search(&mut report, &searched);
     explain_problems(
         &mut report,
         adopted.uncertain.iter().chain(&adopted.hopeless),
-        adopted.problem,
+        searched.problem.or(adopted.problem),
         observed.catalog_problem,
     );
     summarize(&report, scope);
@@ -154,7 +174,7 @@ async fn look(
     scope: Scope<'_>,
     memory: &Memory,
     at: (PassNumber, DateTime<Utc>),
-    adopted: &Adopted,
+    (adopted, searched): (&Adopted, &Searched),
 ) -> Result<Observed, StateError> {
     let eyes = Eyes {
         tables: world.tables,
@@ -162,12 +182,13 @@ async fn look(
         jobs: world.jobs,
         state: world.state,
     };
-    let ended: Vec<AssetKey> = adopted
-        .ended
-        .iter()
-        .flat_map(|ended| ended.intent.assets.iter().cloned())
+    let found: Vec<&Intent> = searched.adopted.iter().map(|(intent, _)| intent).collect();
+    let ended = adopted.ended.iter().map(|ended| &ended.intent);
+    let ended = ended.chain(found.iter().copied());
+    let ended: Vec<AssetKey> = ended
+        .flat_map(|intent| intent.assets.iter().cloned())
         .collect();
-    observe(eyes, scope.graph, memory, at, &ended).await
+    observe(eyes, scope.graph, memory, at, &ended, &found).await
 }
 
 fn record(

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::execute::Sent;
 use crate::plan::Plan;
-use crate::state::{IntentId, RunId};
+use crate::state::{IntentId, RunId, Search};
 use assets::version::PassNumber;
 
 /// What one pass did, and what it leaves to do.
@@ -46,6 +46,25 @@ pub struct PassReport {
     pub is_remote_unavailable: bool,
     /// How long the service asked us to wait, if it did.
     pub asked_to_wait: Option<Duration>,
+    /// The runs that were found and taken over.
+    pub found: Vec<Found>,
+    /// That nothing is triggered while runs are looked for, if so.
+    pub search: Option<Search>,
+}
+
+/// A run that the state did not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The intent that it belongs to.
+    pub intent: IntentId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What it builds; several where nobody can tell which of them.
+    pub assets: Vec<AssetKey>,
+    /// The run.
+    pub run_id: RunId,
+    /// Whether it was under way.
+    pub is_active: bool,
 }
 
 /// An attempt that ended.

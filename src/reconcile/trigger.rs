@@ -12,22 +12,23 @@ use super::Scope;
 use super::report::Triggered;
 use crate::execute::{Hands, IntentContext, Sent, new_intent, send};
 use crate::plan::{Plan, Request};
-use crate::ports::StateError;
+use crate::ports::{JobsError, StateError};
 use crate::state::{Intent, IntentId, Lease};
 
 /// Requests to start runs at once: a tenth of the 10 a second that one workspace allows, at 100 ms
 /// each, with room for people.
 const SENDS_AT_ONCE: usize = 8;
 
-/// Lets the service say which workspace it is before anything is sent to it.
+/// Lets the service say which workspace it is before anything is sent to it; returns why it cannot
+/// be asked, if so.
 pub(super) async fn learn_workspace(
     hands: Hands<'_>,
     resend: &[Intent],
     decided: &Plan,
     scope: Scope<'_>,
-) {
+) -> Option<JobsError> {
     if hands.jobs.workspace_id().is_some() {
-        return;
+        return None;
     }
     let mut tasks = decided.requests.iter().map(|request| &request.task);
     let task = tasks.next().and_then(|task| scope.tasks.get(task));
@@ -35,9 +36,12 @@ pub(super) async fn learn_workspace(
         let TaskAction::DatabricksJob(job) = &task.action;
         &job.job
     });
-    if let Some(job) = resend.first().map(|intent| &intent.job).or(new) {
-        // Whatever it answers: an error is met again when the job is to be run.
-        drop(hands.jobs.job(job).await);
+    let job = resend.first().map(|intent| &intent.job).or(new)?;
+    match hands.jobs.job(job).await {
+        // A refusal is an answer: it is met again when the job is to be run.
+        Ok(_)
+        | Err(JobsError::NotFound(_) | JobsError::Refused(_) | JobsError::Forbidden { .. }) => None,
+        Err(error) => Some(error),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) const COLUMNS: &str = "i.id, i.state, i.attempt, i.pass, i.task, i.jo
      i.code_versions, i.origin_at, i.origin_seen, i.degraded_by, i.reason, i.retry_attempts, \
      i.retry_backoff_seconds, i.retry_max_seconds, i.timeout_seconds, i.created_at, \
      c.token, c.not_before, c.first_sent_at, c.last_sent_at, c.run_id, c.url, \
-     c.cancel_requested_at";
+     c.cancel_requested_at, i.is_found";
 
 /// The tables that [`COLUMNS`] are taken from.
 pub(super) const TABLES: &str = "intent i JOIN run c ON c.intent = i.id AND c.attempt = i.attempt";
@@ -80,6 +80,7 @@ pub(super) fn row(cells: &mut Cells<'_>) -> Result<Intent, Fault> {
         run_id: cells.take::<Option<i64>>()?.map(RunId),
         url: cells.take()?,
         cancel_requested_at: cells.maybe_instant()?,
+        is_found: cells.take()?,
     })
 }
 
@@ -111,14 +112,8 @@ pub(super) fn intend(write: &Write<'_>, lease: &Lease, intent: &Intent) -> Resul
     for asset in &intent.assets {
         refuse_second(write, asset)?;
     }
-    insert(write, lease.epoch, intent)?;
-    for asset in &intent.assets {
-        write.change(
-            "INSERT INTO intent_asset (intent, asset) VALUES (?1, ?2)",
-            params![intent.id.0, asset.as_str()],
-        )?;
-        build::drop_cut(write, asset)?;
-    }
+    insert(write, lease.epoch, intent, (IntentState::Pending, 1))?;
+    insert_assets(write, intent)?;
     insert_attempt(write, intent)?;
     let detail = json!({
         "assets": intent.assets,
@@ -157,13 +152,20 @@ fn refuse_second(write: &Write<'_>, asset: &AssetKey) -> Result<(), Fault> {
     }
 }
 
-fn insert(write: &Write<'_>, epoch: u64, intent: &Intent) -> Result<(), Fault> {
+/// Writes what is fixed of an intent, and where its attempt stands.
+pub(super) fn insert(
+    write: &Write<'_>,
+    epoch: u64,
+    intent: &Intent,
+    (state, attempt): (IntentState, u32),
+) -> Result<(), Fault> {
     write.change(
-        "INSERT INTO intent (id, state, attempt, epoch, pass, task, job, task_key, pool, parameters,
+        "INSERT INTO intent (id, epoch, pass, task, job, task_key, pool, parameters,
              inputs, code_versions, origin_at, origin_seen, degraded_by, reason, retry_attempts,
-             retry_backoff_seconds, retry_max_seconds, timeout_seconds, created_at)
-         VALUES (?1, 'pending', 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-             ?16, ?17, ?18, ?19)",
+             retry_backoff_seconds, retry_max_seconds, timeout_seconds, created_at, state, attempt,
+             is_found)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+             ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
         params![
             intent.id.0,
             signed(epoch)?,
@@ -176,7 +178,10 @@ fn insert(write: &Write<'_>, epoch: u64, intent: &Intent) -> Result<(), Fault> {
             to_json(&intent.inputs)?,
             to_json(&intent.code_versions)?,
             maybe_micros(intent.origin.map(|origin| origin.at)),
-            intent.origin.map(|origin| signed(origin.seen.0)).transpose()?,
+            intent
+                .origin
+                .map(|origin| signed(origin.seen.0))
+                .transpose()?,
             to_json(&intent.degraded_by)?,
             intent.reason,
             intent.retry.attempts,
@@ -184,8 +189,23 @@ fn insert(write: &Write<'_>, epoch: u64, intent: &Intent) -> Result<(), Fault> {
             intent.retry.max_backoff_seconds,
             intent.timeout_seconds,
             micros(intent.created_at),
+            state.as_str(),
+            attempt,
+            intent.is_found,
         ],
     )?;
+    Ok(())
+}
+
+/// Writes what an intent builds, whose cuts it fulfils.
+pub(super) fn insert_assets(write: &Write<'_>, intent: &Intent) -> Result<(), Fault> {
+    for asset in &intent.assets {
+        write.change(
+            "INSERT INTO intent_asset (intent, asset) VALUES (?1, ?2)",
+            params![intent.id.0, asset.as_str()],
+        )?;
+        build::drop_cut(write, asset)?;
+    }
     Ok(())
 }
 

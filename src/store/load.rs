@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::query::{each, first, list};
-use super::{build, intent};
+use super::{build, intent, search};
 use crate::state::{
     CatalogLocation, Consumed, DataCommit, Intent, IntentId, Memory, Observation, ObservedState,
 };
@@ -28,6 +28,7 @@ pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
         builds: build::all(connection)?,
         open_intents: open_intents(connection)?,
         locations: locations(connection)?,
+        search: search::current(connection)?,
     })
 }
 

@@ -25,9 +25,9 @@ use tempfile::TempPath;
 use super::cells::micros;
 use super::fault::{Fault, database};
 use super::query::{Write, first};
-use super::{OpenMode, Store, attempt, audit, copy, intent, lease, load, migrate, place};
+use super::{OpenMode, Store, attempt, audit, copy, intent, lease, load, migrate, place, search};
 use crate::ports::StateError;
-use crate::state::{Intent, IntentState};
+use crate::state::{Intent, IntentState, Search, SearchCause};
 
 /// How long others may keep the file open: commands that only read take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -235,32 +235,64 @@ fn prepare(
 ) -> Result<(u64, Vec<Intent>), StateError> {
     let store = Store::open(copy, OpenMode::ReadWrite)?;
     store.act_as(order.actor);
-    let made = store.write(|write| {
-        let open = intent::open(&write.tx)?;
-        for intent in &open {
-            doubt(write, intent, order.now)?;
-        }
-        let epoch = lease::raise(write, past.epoch, order.now)?;
-        let generation = past.generation.max(load::generation(&write.tx)?);
-        write.execute(
-            "UPDATE meta SET value = ?1 WHERE key = 'generation'",
-            params![super::cells::signed(generation.saturating_add(1))?],
-        )?;
-        let ids: Vec<&str> = open.iter().map(|intent| intent.id.0.as_str()).collect();
-        let detail = json!({
-            "backup": order.backup.display().to_string(),
-            "epoch": epoch,
-            "looked_up": ids,
-        });
-        audit::append(write, order.now, "state.restored", "state", &detail)?;
-        Ok((epoch, open))
-    })?;
+    let above = (past.epoch, past.generation);
+    let made = store.write(|write| go_on(write, above, Some(order.backup), order.now))?;
     // One file without a log, to be renamed.
     leave_log(&store.lock().connection, "DELETE")
         .map_err(|error| database(error, order.path, "written"))?;
     drop(store);
     copy::sync(copy)?;
     Ok(made)
+}
+
+impl Store {
+    /// Makes a state that was copied earlier ready to be gone on with: every open intent is in
+    /// doubt, the epoch is above `above_epoch`, and runs that the copy does not know are looked for.
+    ///
+    /// Returns the epoch and the intents that were open. This is what [`restore`] does to the copy
+    /// of a backup; for a state in memory it is all there is to do.
+    pub fn go_on_from_backup(
+        &self,
+        above_epoch: u64,
+        actor: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(u64, Vec<Intent>), StateError> {
+        self.act_as(actor);
+        self.write(|write| go_on(write, (above_epoch, 0), None, now))
+    }
+}
+
+fn go_on(
+    write: &Write<'_>,
+    (epoch, generation): (u64, u64),
+    backup: Option<&Path>,
+    now: DateTime<Utc>,
+) -> Result<(u64, Vec<Intent>), Fault> {
+    let open = intent::open(&write.tx)?;
+    for intent in &open {
+        doubt(write, intent, now)?;
+    }
+    let epoch = lease::raise(write, epoch, now)?;
+    raise_generation(write, generation)?;
+    let ids: Vec<&str> = open.iter().map(|intent| intent.id.0.as_str()).collect();
+    let detail = json!({
+        "backup": backup.map(|backup| backup.display().to_string()),
+        "epoch": epoch,
+        "looked_up": ids,
+    });
+    search::record(write, Some(&Search::new(SearchCause::Restored)), now)?;
+    audit::append(write, now, "state.restored", "state", &detail)?;
+    Ok((epoch, open))
+}
+
+/// Raises the generation above all that were ever seen of a file.
+pub(super) fn raise_generation(write: &Write<'_>, above: u64) -> Result<(), Fault> {
+    let generation = above.max(load::generation(&write.tx)?);
+    write.execute(
+        "UPDATE meta SET value = ?1 WHERE key = 'generation'",
+        params![super::cells::signed(generation.saturating_add(1))?],
+    )?;
+    Ok(())
 }
 
 /// Marks that nobody can tell whether an attempt has a run, or a later attempt one. It may have

@@ -122,6 +122,10 @@ fn succeeded(
     let intent = ended.intent;
     ended.close_run(None)?;
     for asset in &intent.assets {
+        // Nothing else tells which of its assets a run built that was not asked for here.
+        if intent.is_found && !wrote(ended, asset)? {
+            continue;
+        }
         let known = build::one(&ended.write.tx, asset)?;
         if is_overwritten(ended, asset, &known)? {
             let build = Build {
@@ -137,7 +141,11 @@ fn succeeded(
         let consumption = inputs.map(|(upstream, version)| {
             let consumed = Consumed {
                 version: version.clone(),
-                basis: Basis::Run,
+                basis: if intent.is_found {
+                    Basis::RunStart
+                } else {
+                    Basis::Run
+                },
             };
             (upstream.clone(), consumed)
         });
@@ -156,6 +164,14 @@ fn succeeded(
         build::replace(ended.write, asset, &build)?;
     }
     ended.close(IntentState::Succeeded, json!({ "produced": produced }))
+}
+
+/// Tells whether a commit of the asset is known that a run of the intent made.
+fn wrote(ended: &Ended<'_>, asset: &AssetKey) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM data_commit WHERE asset = ?1 AND intent = ?2 LIMIT 1";
+    let of = params![asset.as_str(), ended.intent.id.0];
+    let found = first(&ended.write.tx, "data_commit", sql, of, |_| Ok(()))?;
+    Ok(found.is_some())
 }
 
 /// Tells whether somebody else wrote the asset after the attempt was sent, and nothing of the
@@ -178,7 +194,13 @@ fn failed(ended: &Ended<'_>, to: IntentState, failure: (&str, &str)) -> Result<(
     let (code, message) = failure;
     let intent = ended.intent;
     ended.close_run(Some(failure))?;
-    for asset in &intent.assets {
+    // Who tries nothing again on behalf of a run does not know whose it is.
+    let blamed = if intent.is_found && intent.retry.attempts == 0 {
+        &[]
+    } else {
+        intent.assets.as_slice()
+    };
+    for asset in blamed {
         let mut build = build::one(&ended.write.tx, asset)?;
         build.failure = Some(Failure {
             intent: intent.id.clone(),

@@ -5,9 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 use serde_json::json;
 
-use super::{Store, attempt, audit, build, intent, lease, load, meta, pass, settle, sightings};
+use super::{
+    Store, attempt, audit, build, intent, lease, load, meta, pass, search, settle, sightings,
+};
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
-use crate::state::{CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Settlement};
+use crate::state::{
+    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+};
 
 impl State for Store {
     fn load(&self) -> Result<Memory, StateError> {
@@ -88,6 +92,27 @@ impl State for Store {
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {
         self.refuse_low_disk()?;
         self.write(|write| intent::intend(write, lease, intent))
+    }
+
+    fn adopt_run(
+        &self,
+        lease: &Lease,
+        found: &Intent,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.write(|write| search::adopt_run(write, lease, found, now))
+    }
+
+    fn record_search(
+        &self,
+        lease: &Lease,
+        search: Option<&Search>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StateError> {
+        self.write(|write| {
+            lease::check(&write.tx, lease)?;
+            search::record(write, search, now)
+        })
     }
 
     fn stamp(

@@ -355,5 +355,6 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         run_id: None,
         url: None,
         cancel_requested_at: None,
+        is_found: false,
     }
 }

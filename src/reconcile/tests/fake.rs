@@ -356,6 +356,17 @@ impl Jobs for Fake {
         Ok(shared.visible().filter(mine).cloned().collect())
     }
 
+    async fn all_runs_since(&self, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError> {
+        let mut shared = self.get();
+        shared.calls.push("all_runs_since".to_owned());
+        shared.has_told_time = true;
+        if let Some(error) = shared.poll_faults.pop_front() {
+            return Err(error);
+        }
+        let since = shared.visible().filter(|run| run.started_at >= from);
+        Ok(since.cloned().collect())
+    }
+
     async fn cancel(&self, id: RunId) -> Result<(), JobsError> {
         let mut shared = self.get();
         shared.calls.push(format!("cancel {id}"));

@@ -8,6 +8,7 @@ mod outside;
 mod protocol;
 mod random;
 mod recovery;
+mod search;
 mod tables;
 mod traps;
 mod updates;

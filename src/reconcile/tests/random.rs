@@ -11,6 +11,7 @@ use super::world::{Sim, key};
 use crate::execute::CORRELATION;
 use crate::ports::{JobsError, RunState, State};
 use crate::state::Basis;
+use crate::store::Store;
 use crate::store::audit::verify;
 
 #[derive(Debug, Clone)]
@@ -29,6 +30,9 @@ enum Event {
     Lose(u8),
     Blind(u8),
     Wait(i64),
+    Rebuild,
+    BackUp,
+    Restore,
 }
 
 const SOURCES: [&str; 2] = ["s1", "s2"];
@@ -52,6 +56,9 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             1 => table.clone().prop_map(Event::Cancel),
             5 => (0..6_u8).prop_map(Event::Lose),
             1 => table.prop_map(Event::Blind),
+            1 => Just(Event::Rebuild),
+            1 => Just(Event::BackUp),
+            1 => Just(Event::Restore),
             3 => prop_oneof![1..40_i64, 300..7200_i64, 60_000..120_000_i64].prop_map(Event::Wait),
         ],
         1..50,
@@ -75,7 +82,7 @@ fn world(names_runs: bool, is_slow_to_show: bool) -> Sim {
     sim
 }
 
-fn happen(sim: &mut Sim, event: &Event) {
+fn happen(sim: &mut Sim, event: &Event, backup: &mut Option<Store>) {
     let table = |number: &u8| TABLES[usize::from(*number)];
     match event {
         Event::Pass => {
@@ -131,6 +138,15 @@ fn happen(sim: &mut Sim, event: &Event) {
             log.problem = Some(assets::delta::Unreadable::TimedOut { after_ms: 1 });
         }),
         Event::Wait(seconds) => sim.later(*seconds),
+        // What an unnamed run read is guessed by its commit, less a margin that it may outlast.
+        Event::Rebuild if sim.names_runs => sim.rebuild(),
+        Event::BackUp => *backup = Some(sim.back_up()),
+        Event::Restore if sim.names_runs => {
+            if let Some(backup) = backup {
+                sim.restore(backup);
+            }
+        }
+        Event::Rebuild | Event::Restore => {}
     }
 }
 
@@ -204,8 +220,9 @@ proptest! {
     #[test]
     fn when_the_faults_stop_everything_is_fresh(events in events(), names_runs: bool, slow: bool) {
         let mut sim = world(names_runs, slow);
+        let mut backup = None;
         for event in &events {
-            happen(&mut sim, event);
+            happen(&mut sim, event, &mut backup);
             check(&sim);
         }
         converge(&mut sim);
@@ -218,7 +235,8 @@ proptest! {
                 let consumed = sim.consumed(asset.key.as_str(), upstream.asset.as_str());
                 let consumed = consumed.unwrap();
                 assert_eq!(consumed.version.map(|v| v.version), newest, "{}", asset.key);
-                assert!(consumed.basis == Basis::Run || memory.builds[&asset.key].is_adopted);
+                let is_ours = matches!(consumed.basis, Basis::Run | Basis::RunStart);
+                assert!(is_ours || memory.builds[&asset.key].is_adopted);
             }
         }
         verify(&sim.state.store).unwrap();

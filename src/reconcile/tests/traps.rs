@@ -8,7 +8,9 @@ use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
-use crate::state::{CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Settlement};
+use crate::state::{
+    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+};
 use crate::store::Store;
 
 /// On which side of a step.
@@ -174,6 +176,25 @@ impl State for Trapped {
 
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {
         self.step("intend", |store| store.intend(lease, intent))
+    }
+
+    fn adopt_run(
+        &self,
+        lease: &Lease,
+        found: &Intent,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StateError> {
+        self.step("adopt_run", |store| store.adopt_run(lease, found, now))
+    }
+
+    fn record_search(
+        &self,
+        lease: &Lease,
+        search: Option<&Search>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StateError> {
+        let record = |store: &Store| store.record_search(lease, search, now);
+        self.step("record_search", record)
     }
 
     fn stamp(

@@ -40,6 +40,10 @@ pub(super) struct Sim {
     pub(super) windows: Windows,
     pub(super) timeout: Option<TimeDelta>,
     pub(super) pool: Option<String>,
+    /// These assets are built by the job of the first of them.
+    pub(super) shared_job: Vec<String>,
+    /// What their runs are told of the asset.
+    pub(super) parameters: BTreeMap<String, String>,
     /// Whether commits of our runs name their run.
     pub(super) names_runs: bool,
     pub(super) has_catalog: bool,
@@ -53,6 +57,7 @@ impl Sim {
         let fake = Fake::new(start());
         let store = Store::open_in_memory_copy(Path::new("/nowhere/state.db")).unwrap();
         let lease = store.acquire_lease("p0", start(), LEASE_LIFETIME).unwrap();
+        store.record_search(&lease, None, start()).unwrap();
         Self {
             fake,
             state: Trapped::new(store),
@@ -62,6 +67,8 @@ impl Sim {
             windows: Windows::default(),
             timeout: None,
             pool: None,
+            shared_job: Vec::new(),
+            parameters: BTreeMap::new(),
             names_runs: true,
             has_catalog: false,
             lease,
@@ -170,9 +177,9 @@ impl Sim {
     fn tasks(&self) -> Tasks {
         let task = |(asset, id)| {
             let job: DatabricksJob = DatabricksJob {
-                job: JobReference::Id(id),
+                job: JobReference::Id(self.shared(asset).unwrap_or(id)),
                 task_key: None,
-                parameters: BTreeMap::new(),
+                parameters: self.parameters.clone(),
             };
             let task = Task {
                 action: TaskAction::DatabricksJob(job),
@@ -185,6 +192,14 @@ impl Sim {
             (TaskName::new(asset.key.as_str()), task)
         };
         self.assets.iter().zip(1..).map(task).collect()
+    }
+
+    fn shared(&self, asset: &Asset) -> Option<i64> {
+        let is_shared = self
+            .shared_job
+            .iter()
+            .any(|name| name == asset.key.as_str());
+        is_shared.then(|| self.job_of(&self.shared_job[0]))
     }
 
     pub(super) fn job_of(&self, name: &str) -> i64 {
@@ -245,6 +260,41 @@ impl Sim {
         self.take_lease();
     }
 
+    /// The state file is deleted: the next process begins with a new one.
+    pub(super) fn lose_state(&mut self) {
+        self.go_on_with(Store::open_in_memory_copy(Path::new("/nowhere/state.db")).unwrap());
+    }
+
+    /// The state is rebuilt from nothing.
+    pub(super) fn rebuild(&mut self) {
+        let store = Store::open_in_memory_copy(Path::new("/nowhere/state.db")).unwrap();
+        let now = self.fake.get().now;
+        store
+            .go_on_from_nothing(self.lease.epoch, "ann", now)
+            .unwrap();
+        self.go_on_with(store);
+    }
+
+    pub(super) fn back_up(&self) -> Store {
+        self.state.store.copy_in_memory().unwrap()
+    }
+
+    pub(super) fn restore(&mut self, backup: &Store) {
+        let store = backup.copy_in_memory().unwrap();
+        let now = self.fake.get().now;
+        store
+            .go_on_from_backup(self.lease.epoch, "ann", now)
+            .unwrap();
+        self.go_on_with(store);
+    }
+
+    fn go_on_with(&mut self, store: Store) {
+        self.state = Trapped::new(store);
+        self.remembered = Remembered::default();
+        self.processes += 1;
+        self.take_lease();
+    }
+
     pub(super) fn take_lease(&mut self) {
         let (now, holder) = (self.fake.get().now, format!("p{}", self.processes));
         let lease = self.state.store.acquire_lease(&holder, now, LEASE_LIFETIME);
@@ -257,6 +307,7 @@ impl Sim {
         for _ in 0..60 {
             let report = self.pass();
             let is_busy = report.in_flight > 0 || !report.settled.is_empty();
+            let is_busy = is_busy || report.search.is_some();
             if !is_busy && report.triggered.is_empty() {
                 return self.runs() - before;
             }

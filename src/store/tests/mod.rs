@@ -162,6 +162,7 @@ fn intent(id: &str, assets: &[&str]) -> Intent {
         run_id: None,
         url: None,
         cancel_requested_at: None,
+        is_found: false,
     }
 }
 

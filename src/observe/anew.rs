@@ -1,0 +1,67 @@
+//! A table that was made anew: all that was committed since is a change, not only the newest of it.
+//!
+//! A look at another incarnation reads back to its newest data version, which is all that matters
+//! for what has to be built. How long its consumers have been behind is told by the oldest.
+
+use std::collections::BTreeMap;
+
+use assets::AssetKey;
+use assets::version::PassNumber;
+use chrono::{DateTime, Utc};
+
+use super::sighting::data_commit;
+use super::{Eyes, Seen};
+use crate::ports::TableLocation;
+use crate::state::{Memory, Observation};
+
+/// Adds what was committed between the last look and the newest data version.
+pub(super) async fn complete(
+    eyes: Eyes<'_>,
+    memory: &Memory,
+    locations: &BTreeMap<AssetKey, TableLocation>,
+    pass: PassNumber,
+    seen: &mut [Seen],
+) {
+    for found in seen
+        .iter_mut()
+        .filter(|found| found.sighting.forget_commits)
+    {
+        let asset = &found.sighting.asset;
+        let last_seen = memory.observations.get(asset).and_then(last_committed_at);
+        let (Some(location), Some(last_seen)) = (locations.get(asset), last_seen) else {
+            continue;
+        };
+        add_since(eyes, location, (last_seen, pass), found).await;
+    }
+}
+
+fn last_committed_at(seen: &Observation) -> Option<DateTime<Utc>> {
+    seen.head.as_ref().map(|head| head.last_committed_at)
+}
+
+async fn add_since(
+    eyes: Eyes<'_>,
+    location: &TableLocation,
+    (last_seen, pass): (DateTime<Utc>, PassNumber),
+    found: &mut Seen,
+) {
+    let Some(oldest) = found.sighting.commits.first_mut() else {
+        return;
+    };
+    let Ok(back) = eyes.tables.commits_back_to(location, last_seen).await else {
+        // It began at some time after what was seen last, and nobody can say when.
+        oldest.origin.at = oldest.origin.at.min(last_seen);
+        return;
+    };
+    let (table_id, first) = (oldest.version.table_id.clone(), oldest.version.version);
+    let mut earlier: Vec<_> = back
+        .into_iter()
+        .filter(|commit| commit.version < first && commit.committed_at > last_seen)
+        .collect();
+    earlier.reverse();
+    let data = earlier
+        .iter()
+        .map(|commit| data_commit(&table_id, commit, pass));
+    found.sighting.commits.splice(0..0, data);
+    found.commits.splice(0..0, earlier);
+}

@@ -1,0 +1,231 @@
+//! What tables held at an instant, and what a write or a run is therefore taken to have read.
+//!
+//! What is remembered and was just seen comes first; where it does not go back far enough, the log is
+//! read back. What is found there beyond what was consumed is learned: the consumer is behind since
+//! the oldest of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use assets::AssetKey;
+use assets::delta::Commit;
+use assets::policy::OutsideWrites;
+use assets::version::{Origin, PassNumber, TableVersion};
+use chrono::{DateTime, TimeDelta, Utc};
+use lineage::{AssetGraph, AssetIndex};
+
+use super::sighting::data_commit;
+use super::{Eyes, Inputs};
+use crate::ports::{Sighting, TableLocation};
+use crate::state::{Basis, Consumed, DataCommit, Intent, Memory, RunId};
+
+/// The margin where the policy ignores outside writes but a table has to be adopted all the same.
+const DEFAULT_MARGIN: TimeDelta = TimeDelta::minutes(30);
+
+/// The last instant before another one: what was committed at the very instant at which a run
+/// started may have come too late for it.
+fn before(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.checked_sub_signed(TimeDelta::microseconds(1))
+        .unwrap_or(at)
+}
+
+/// The commits of all tables, as far back as somebody asks.
+pub(super) struct History<'a> {
+    pub(super) eyes: Eyes<'a>,
+    pub(super) graph: &'a AssetGraph,
+    pub(super) memory: &'a Memory,
+    pub(super) locations: &'a BTreeMap<AssetKey, TableLocation>,
+    pub(super) now: DateTime<Utc>,
+    /// What was just seen of each table, and whether what was known before means nothing any more.
+    pub(super) fresh: BTreeMap<AssetKey, (bool, Vec<DataCommit>)>,
+    /// Commits that changed data and that nobody here knew, newest first.
+    pub(super) learned: Mutex<BTreeMap<AssetKey, Vec<Commit>>>,
+}
+
+impl History<'_> {
+    /// What a write of an asset is taken to have consumed, input by input.
+    pub(super) async fn consumption(
+        &self,
+        index: AssetIndex,
+        commit: &Commit,
+        is_first_contact: bool,
+    ) -> BTreeMap<AssetKey, Consumed> {
+        let asset = self.graph.asset(index);
+        let margin = match asset.outside_writes {
+            OutsideWrites::Assume { margin } => margin,
+            OutsideWrites::Ignore if is_first_contact => DEFAULT_MARGIN,
+            OutsideWrites::Ignore => TimeDelta::zero(),
+        };
+        let (at, basis) = match self.run_start(commit).await {
+            Some(started_at) => (started_at, Basis::RunStart),
+            None => (self.less(margin, commit), Basis::CommitTime),
+        };
+        let mut consumption = BTreeMap::new();
+        for &input in self.graph.inputs(index) {
+            let key = &self.graph.asset(input).key;
+            let stamped = commit
+                .inputs
+                .as_ref()
+                .and_then(|inputs| inputs.get(key.as_str()));
+            let consumed = match stamped.and_then(|version| self.stamped(key, *version)) {
+                Some(version) => Consumed {
+                    version: Some(version),
+                    basis: Basis::Stamp,
+                },
+                None => Consumed {
+                    version: self.head_at(key, at).await,
+                    basis,
+                },
+            };
+            consumption.insert(key.clone(), consumed);
+        }
+        consumption
+    }
+
+    /// The time of a write less a margin. No write is later than the look that found it: one that
+    /// says so was dated by a clock that is ahead, and would hide what its writer never saw.
+    fn less(&self, margin: TimeDelta, commit: &Commit) -> DateTime<Utc> {
+        let at = commit.committed_at.min(self.now);
+        at.checked_sub_signed(margin)
+            .unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
+    /// What a run that was found is taken to have read: the heads at its start. It may have read
+    /// more, which costs a run and loses nothing.
+    pub(super) async fn inputs_at_start(&self, intent: &Intent) -> Inputs {
+        let Some(at) = intent.first_sent_at.map(before) else {
+            return Inputs::new();
+        };
+        let mut inputs = Inputs::new();
+        for asset in &intent.assets {
+            let Some(index) = self.graph.index_of(asset.as_str()) else {
+                continue;
+            };
+            let of_asset = inputs.entry(asset.clone()).or_default();
+            for &input in self.graph.inputs(index) {
+                let key = &self.graph.asset(input).key;
+                of_asset.insert(key.clone(), self.head_at(key, at).await);
+            }
+        }
+        inputs
+    }
+
+    async fn run_start(&self, commit: &Commit) -> Option<DateTime<Utc>> {
+        let run = RunId(commit.writer.job_run_id.or(commit.writer.task_run_id)?);
+        let run = self.eyes.jobs?.run(run).await.ok()?;
+        Some(before(run.started_at))
+    }
+
+    /// A stamped version means the incarnation that is there now, and never more than what was
+    /// seen of it: else a stamp that is wrong, or older than the incarnation, would hide changes.
+    fn stamped(&self, key: &AssetKey, version: u64) -> Option<TableVersion> {
+        let newest = self.commits(key).last().map(|commit| &commit.version)?;
+        Some(TableVersion {
+            table_id: newest.table_id.clone(),
+            version: version.min(newest.version),
+        })
+    }
+
+    /// The data version of a table at an instant: what is remembered, else what the log says.
+    async fn head_at(&self, key: &AssetKey, at: DateTime<Utc>) -> Option<TableVersion> {
+        let known: Vec<&DataCommit> = self.commits(key).collect();
+        // Commits may be dated by clocks that disagree: what follows a later one came later.
+        let before = known.iter().take_while(|commit| commit.committed_at <= at);
+        if let Some(commit) = before.last() {
+            return Some(commit.version.clone());
+        }
+        let oldest = known.first()?;
+        let location = self.locations.get(key)?;
+        let mut back = self.eyes.tables.commits_back_to(location, at).await.ok()?;
+        let version = match back.last()? {
+            commit if commit.committed_at <= at => commit.version,
+            // The log goes no further: whatever was before its first commit had been consumed.
+            commit => commit.version.checked_sub(1)?,
+        };
+        let first_known = oldest.version.version;
+        back.retain(|commit| commit.version < first_known && commit.version > version);
+        self.learn(key, back);
+        Some(TableVersion {
+            table_id: oldest.version.table_id.clone(),
+            version,
+        })
+    }
+
+    /// Keeps the longest history of a table that anybody asked for.
+    fn learn(&self, key: &AssetKey, back: Vec<Commit>) {
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = learned.entry(key.clone()).or_default();
+        if back.len() > known.len() {
+            *known = back;
+        }
+    }
+
+    /// Adds what was learned to what was seen, so that it is remembered.
+    pub(super) fn add_learned(&self, pass: PassNumber, sightings: &mut Vec<Sighting>) {
+        let learned =
+            std::mem::take(&mut *self.learned.lock().unwrap_or_else(PoisonError::into_inner));
+        for (key, back) in learned.into_iter().filter(|(_, back)| !back.is_empty()) {
+            let Some(known) = self.commits(&key).next() else {
+                continue;
+            };
+            let table_id = &known.version.table_id;
+            let commits = back.iter().rev();
+            let commits = commits.map(|commit| data_commit(table_id, commit, pass));
+            let seen = sightings.iter_mut().find(|sighting| sighting.asset == key);
+            if let Some(sighting) = seen {
+                sighting.commits.splice(0..0, commits);
+            } else if let Some(observation) = self.memory.observations.get(&key) {
+                sightings.push(Sighting {
+                    asset: key.clone(),
+                    observation: observation.clone(),
+                    commits: commits.collect(),
+                    consumption: None,
+                    build: None,
+                    forget_commits: false,
+                });
+            }
+        }
+    }
+
+    /// Commits that changed data, remembered and just seen, oldest first.
+    fn commits(&self, key: &AssetKey) -> impl Iterator<Item = &DataCommit> {
+        let fresh = self.fresh.get(key);
+        let is_forgotten = fresh.is_some_and(|(forget, _)| *forget);
+        let known = self.memory.commits.get(key).filter(|_| !is_forgotten);
+        let fresh = fresh.map(|(_, commits)| commits);
+        known.into_iter().chain(fresh).flatten()
+    }
+
+    /// The oldest source change among what an outside write incorporated.
+    pub(super) fn origin(
+        &self,
+        index: AssetIndex,
+        consumption: &BTreeMap<AssetKey, Consumed>,
+        commit: &Commit,
+        pass: PassNumber,
+    ) -> Origin {
+        let own = Origin {
+            at: commit.committed_at,
+            seen: pass,
+        };
+        let asset = self.graph.asset(index);
+        let before = self.memory.consumption.get(&asset.key);
+        let mut origin = own;
+        for (key, consumed) in consumption {
+            let was = before.and_then(|before| before.get(key)?.version.as_ref());
+            let (Some(was), Some(is)) = (was, consumed.version.as_ref()) else {
+                continue;
+            };
+            let incorporated = self.commits(key).filter(|commit| {
+                let version = &commit.version;
+                version.table_id == is.table_id
+                    && version.version <= is.version
+                    && (version.table_id != was.table_id || version.version > was.version)
+            });
+            origin = incorporated
+                .map(|commit| commit.origin)
+                .fold(origin, Origin::oldest);
+        }
+        origin
+    }
+}

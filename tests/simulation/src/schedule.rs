@@ -1,0 +1,488 @@
+//! One schedule: a world drawn from a seed, processes and events in turns, and at the end the faults
+//! stop and everything has to come to rest.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use headwater::execute::Windows;
+use headwater::ports::State as _;
+use headwater::store::Store;
+
+use crate::bugs::{Bug, Bugs, NO_UNIQUE_INTENT};
+use crate::choice::Dice;
+use crate::coverage::Coverage;
+use crate::faults::{Fault, Faults};
+use crate::invariants;
+use crate::process::{Life, Order, Process, Stacks};
+use crate::steps::Step;
+use crate::topology::{self, Topology};
+use crate::trace::Trace;
+use crate::world::lake::Lake;
+use crate::world::service::Service;
+use crate::world::time::Time;
+use crate::world::{Violation, World};
+
+/// What every schedule of a thread is made from.
+pub struct Workshop {
+    topologies: Vec<Rc<Topology>>,
+    template: Store,
+    stacks: Stacks,
+    bugs: Bugs,
+    /// What may happen at all.
+    allowed: Faults,
+}
+
+/// What came of one schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The first rule that was broken.
+    pub violation: Option<Violation>,
+    /// What happened, if that was asked for.
+    pub trace: Vec<String>,
+    /// A number that is the same for the same history.
+    pub hash: u64,
+    /// Turns that were taken.
+    pub turns: u64,
+    /// Runs that were begun.
+    pub runs: usize,
+    /// What was met where.
+    pub coverage: Coverage,
+}
+
+/// How many turns a schedule has before its faults stop.
+const TURNS: i64 = 160;
+
+/// How many rounds everything has to come to rest in.
+const ROUNDS: u32 = 120;
+
+impl Workshop {
+    /// Prepares for schedules in which only `allowed` happens, without the safeguards of `bugs`.
+    pub fn new(allowed: Faults, bugs: Bugs) -> Self {
+        Self {
+            topologies: topology::all().into_iter().map(Rc::new).collect(),
+            template: template(&bugs),
+            stacks: Stacks::default(),
+            bugs,
+            allowed,
+        }
+    }
+
+    /// Plays the schedule of a seed.
+    pub fn play(&mut self, seed: u64, keeps_trace: bool) -> Outcome {
+        let world = Rc::new(RefCell::new(self.world(seed, keeps_trace)));
+        let mut schedule = Schedule {
+            template: &self.template,
+            world: Rc::clone(&world),
+            slots: (0..3).map(|_| None).collect(),
+            began: 0,
+            turns: 0,
+            stacks: &mut self.stacks,
+        };
+        schedule.unfold();
+        schedule.come_to_rest();
+        let turns = schedule.turns;
+        schedule.end();
+        let world = Rc::into_inner(world).unwrap().into_inner();
+        let (trace, hash) = world.trace.take();
+        Outcome {
+            violation: world.violation,
+            trace,
+            hash,
+            turns,
+            runs: world.service.runs.len(),
+            coverage: world.coverage,
+        }
+    }
+
+    fn world(&self, seed: u64, keeps_trace: bool) -> World {
+        let mut dice = Dice::new(seed);
+        let topology = Rc::clone(&self.topologies[dice.below(self.topologies.len())]);
+        let faults = Faults::draw(&mut dice).and(self.allowed);
+        let mut lake = Lake::new(topology.assets.iter().map(|node| node.name));
+        let time = Time::start();
+        for (at, node) in topology.assets.iter().enumerate() {
+            if !node.is_built {
+                let written = time.truth - TimeDelta::hours(2);
+                lake.of_mut(at).commit(written, Vec::new(), None);
+            } else {
+                lake.of_mut(at).log.exists = false;
+            }
+        }
+        let slow = faults.has(Fault::SlowList);
+        let shows_after = slow.then(|| TimeDelta::seconds(dice.between(1, 90)));
+        let mut windows = Windows::default();
+        if self.bugs.has(Bug::NoHorizon) {
+            windows.horizon = TimeDelta::days(36_500);
+        }
+        if self.bugs.has(Bug::NoSendWindow) {
+            windows.send = std::time::Duration::MAX;
+        }
+        World {
+            names_runs: !dice.one_in(4),
+            dice,
+            topology,
+            faults,
+            bugs: self.bugs.clone(),
+            windows,
+            time,
+            lake,
+            service: Service::showing_after(shows_after),
+            store: Arc::new(self.template.copy_in_memory().unwrap()),
+            backup: None,
+            was_replaced: false,
+            intents: BTreeMap::new(),
+            dead: BTreeSet::new(),
+            standing: vec![None; 3],
+            coverage: Coverage::default(),
+            violation: None,
+            trace: Trace::new(keeps_trace),
+        }
+    }
+}
+
+/// An empty state, with what the planted bugs need of its schema.
+fn template(bugs: &Bugs) -> Store {
+    if !bugs.has(Bug::NoUniqueIntent) {
+        return Store::open_in_memory_copy(Path::new("/nowhere/state.db")).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    drop(Store::open(&path, headwater::store::OpenMode::ReadWrite).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(NO_UNIQUE_INTENT).unwrap();
+    drop(connection);
+    Store::open_in_memory_copy(&path).unwrap()
+}
+
+struct Schedule<'a> {
+    template: &'a Store,
+    world: Rc<RefCell<World>>,
+    slots: Vec<Option<Process>>,
+    /// Processes that were begun.
+    began: u32,
+    turns: u64,
+    stacks: &'a mut Stacks,
+}
+
+impl Schedule<'_> {
+    fn is_over(&self) -> bool {
+        self.world.borrow().violation.is_some()
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        act(&mut self.world.borrow_mut())
+    }
+
+    /// Turn after turn of whoever the dice choose.
+    fn unfold(&mut self) {
+        for _ in 0..TURNS {
+            if self.is_over() {
+                return;
+            }
+            match self.with(|world| world.dice.below(100)) {
+                0..55 => self.process_goes_on(),
+                55..70 => self.with(World::work),
+                70..76 => self.with(World::write_source),
+                76..82 => self.with(|world| {
+                    let seconds = world.dice.between(1, 20);
+                    world.later(TimeDelta::seconds(seconds));
+                }),
+                82..85 => self.with(|world| {
+                    let seconds = world.dice.between(30, 600);
+                    world.later(TimeDelta::seconds(seconds));
+                }),
+                85 => self.with(|world| {
+                    if world.faults.has(Fault::LongTime) {
+                        world.struck(Fault::LongTime);
+                        let hours = world.dice.between(1, 30);
+                        world.later(TimeDelta::hours(hours));
+                    }
+                }),
+                86..89 => self.kill(),
+                89..92 => self.stop(),
+                92 => self.with(World::jump),
+                93..96 => self.with(World::disturb_table),
+                96 => self.with(World::heal),
+                97 => self.with(World::lose_run),
+                98 => self.back_up_or_restore(),
+                _ => self.with(lift_quarantine),
+            }
+        }
+    }
+
+    /// One of the processes takes a few steps; where there is none, a new one begins.
+    fn process_goes_on(&mut self) {
+        let (slot, steps) = self.with(|world| {
+            let slots = world.standing.len();
+            (world.dice.below(slots), world.dice.between(1, 14))
+        });
+        let now = self.with(|world| world.time.truth);
+        if let Some(process) = &mut self.slots[slot] {
+            if process.stopped_until.is_some_and(|until| until > now) {
+                return;
+            }
+            process.stopped_until = None;
+        } else {
+            self.begin(slot);
+        }
+        for _ in 0..steps {
+            if !self.go(slot) || self.is_over() {
+                return;
+            }
+        }
+    }
+
+    fn begin(&mut self, slot: usize) {
+        self.began += 1;
+        let life = Life {
+            number: self.began,
+            passes: self.with(|world| u32::try_from(world.dice.between(1, 3)).unwrap()),
+        };
+        let process = Process::begin(&self.world, life, self.stacks);
+        self.slots[slot] = Some(process);
+    }
+
+    /// Lets a process take one step; returns whether it can take another.
+    fn go(&mut self, slot: usize) -> bool {
+        self.turns += 1;
+        let Some(process) = &mut self.slots[slot] else {
+            return false;
+        };
+        let goes_on = process.go(Order::Go);
+        let at = process.at;
+        self.with(|world| world.standing[slot] = goes_on.then_some(at));
+        if !goes_on && let Some(process) = self.slots[slot].take() {
+            // Whoever looks for it finds no such process any more.
+            let name = format!("p{}", process.number);
+            self.with(|world| world.dead.insert(name));
+            process.bury(self.stacks);
+        }
+        goes_on
+    }
+
+    /// The slots whose processes live and are not between two passes.
+    fn amid(&self) -> Vec<usize> {
+        let slots = self.slots.iter().enumerate();
+        let amid =
+            |process: &Process| process.at.step != Step::Idle && process.stopped_until.is_none();
+        slots
+            .filter(|(_, slot)| slot.as_ref().is_some_and(amid))
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    fn kill(&mut self) {
+        let amid = self.amid();
+        let Some(slot) = self.with(|world| world.dice.any(&amid)) else {
+            return;
+        };
+        if self.with(|world| world.faults.has(Fault::Kill)) {
+            self.kill_slot(slot);
+        }
+    }
+
+    fn kill_slot(&mut self, slot: usize) {
+        let Some(process) = self.slots[slot].take() else {
+            return;
+        };
+        self.with(|world| {
+            let (number, at) = (process.number, process.at);
+            world.coverage.note(at.step, Fault::Kill);
+            world.note(|_| format!("p{number} dies {:?} {}", at.side, at.step.name()));
+            world.dead.insert(format!("p{number}"));
+            world.standing[slot] = None;
+        });
+        process.kill(self.stacks);
+    }
+
+    /// A process stands still for longer than its lease lasts.
+    fn stop(&mut self) {
+        let amid = self.amid();
+        let Some(slot) = self.with(|world| world.dice.any(&amid)) else {
+            return;
+        };
+        let Some(process) = &mut self.slots[slot] else {
+            return;
+        };
+        let mut world = self.world.borrow_mut();
+        if !world.faults.has(Fault::Stop) {
+            return;
+        }
+        let seconds = if world.dice.one_in(3) {
+            world.dice.between(80_000, 100_000)
+        } else {
+            world.dice.between(121, 1_200)
+        };
+        process.stopped_until = Some(world.time.truth + TimeDelta::seconds(seconds));
+        let (number, at) = (process.number, process.at);
+        world.coverage.note(at.step, Fault::Stop);
+        world.note(|_| {
+            let step = at.step.name();
+            format!(
+                "p{number} stands still {:?} {step} for {seconds} s",
+                at.side
+            )
+        });
+    }
+
+    /// A backup is made; sooner or later it is put back, or the state is lost for good. Nobody works
+    /// with a state file while that is done.
+    fn back_up_or_restore(&mut self) {
+        let is_to_be_made = self.with(|world| world.dice.one_in(2));
+        if is_to_be_made {
+            return self.with(|world| {
+                let store = world.store.copy_in_memory().unwrap();
+                world.note(|_| "the state is backed up".to_owned());
+                world.backup = Some(store);
+            });
+        }
+        let is_lost = self.with(|world| world.backup.is_none() || world.dice.one_in(2));
+        let fault = if is_lost {
+            Fault::Rebuilt
+        } else {
+            Fault::Restored
+        };
+        if !self.with(|world| world.faults.has(fault)) {
+            return;
+        }
+        self.with(|world| world.struck(fault));
+        for slot in 0..self.slots.len() {
+            self.kill_slot(slot);
+        }
+        let fresh = self.template.copy_in_memory().unwrap();
+        self.with(|world| {
+            let now = world.time.wall();
+            let epoch = world
+                .store
+                .lease_info()
+                .unwrap()
+                .map_or(0, |info| info.epoch);
+            let store = match world.backup.take().filter(|_| !is_lost) {
+                Some(backup) => {
+                    backup.go_on_from_backup(epoch, "ann", now).unwrap();
+                    backup
+                }
+                None => {
+                    fresh.go_on_from_nothing(epoch, "ann", now).unwrap();
+                    fresh
+                }
+            };
+            world.note(|_| format!("the state is {}", fault.name()));
+            world.store = Arc::new(store);
+            world.was_replaced = true;
+        });
+    }
+
+    /// The faults stop: whoever still lives ends, and one process makes passes until nothing is left.
+    fn come_to_rest(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        self.with(|world| {
+            world.note(|_| "the faults stop".to_owned());
+            world.faults = Faults::default();
+            world.service.shows_after = None;
+            world.heal();
+            for run in &mut world.service.runs {
+                run.hangs = false;
+            }
+        });
+        self.let_all_end();
+        for round in 0..ROUNDS {
+            if self.is_over() {
+                return;
+            }
+            let before =
+                self.with(|world| (world.store.generation().unwrap(), world.service.runs.len()));
+            self.pass();
+            let is_busy = self.with(|world| {
+                // Attempts that are looked up wait for the longest request.
+                let seconds = if round % 4 == 3 { 400 } else { 60 };
+                world.later(TimeDelta::seconds(seconds));
+                finish_runs(world)
+            });
+            let after =
+                self.with(|world| (world.store.generation().unwrap(), world.service.runs.len()));
+            let is_open = self.with(|world| {
+                let memory = world.store.load().unwrap();
+                !memory.open_intents.is_empty() || memory.search.is_some()
+            });
+            if !is_busy && before == after && !is_open && self.with(lift_quarantines) == 0 {
+                self.with(invariants::converged);
+                return;
+            }
+        }
+        self.with(|world| {
+            let open = world.store.load().unwrap().open_intents;
+            world.violate("L1", || format!("it never comes to rest: {open:?}"));
+        });
+    }
+
+    fn let_all_end(&mut self) {
+        for slot in 0..self.slots.len() {
+            if let Some(process) = &mut self.slots[slot] {
+                process.stopped_until = None;
+            }
+            while !self.is_over() && self.go(slot) {}
+        }
+    }
+
+    fn pass(&mut self) {
+        self.began += 1;
+        let life = Life {
+            number: self.began,
+            passes: 1,
+        };
+        let process = Process::begin(&self.world, life, self.stacks);
+        self.slots[0] = Some(process);
+        while self.go(0) {}
+    }
+
+    /// Takes away what still lives.
+    fn end(mut self) {
+        for slot in 0..self.slots.len() {
+            if let Some(process) = self.slots[slot].take() {
+                process.kill(self.stacks);
+            }
+        }
+    }
+}
+
+/// Lets every run end well; returns whether there was one.
+fn finish_runs(world: &mut World) -> bool {
+    let mut was_active = false;
+    for at in world.service.active() {
+        was_active = true;
+        while world.service.runs[at].is_active() {
+            world.proceed(at);
+        }
+    }
+    was_active
+}
+
+/// A person lets one quarantined asset be tried again.
+fn lift_quarantine(world: &mut World) {
+    let built = world.positions(true);
+    if let Some(asset) = world.dice.any(&built) {
+        let key = world.topology.assets[asset].key.clone();
+        let now = world.time.wall();
+        let lifted = world.store.lift_quarantine(&key, "ann", now).unwrap();
+        if lifted {
+            world.note(|_| format!("the quarantine of {key} is lifted"));
+        }
+    }
+}
+
+fn lift_quarantines(world: &mut World) -> usize {
+    let built = world.positions(true);
+    let now = world.time.wall();
+    let lifted = built.iter().filter(|asset| {
+        let key = &world.topology.assets[**asset].key;
+        world.store.lift_quarantine(key, "ann", now).unwrap()
+    });
+    lifted.count()
+}
