@@ -175,6 +175,16 @@ pub enum ApiError {
         /// What came back.
         answer: Box<Answer>,
     },
+    /// Not sent, because the service asked for patience or did not answer a moment ago.
+    #[error("{last}; nothing more is sent there for {} s", whole_seconds(*wait))]
+    HeldBack {
+        /// What was to be called.
+        call: Call,
+        /// For how long nothing is sent.
+        wait: Duration,
+        /// What was heard last.
+        last: Box<Self>,
+    },
     /// Not sent at all, because the service would refuse it.
     #[error("{call}: not sent: {reason}")]
     Unsent {
@@ -199,6 +209,7 @@ impl ApiError {
             Self::Unreachable { .. }
             | Self::Transient { .. }
             | Self::RateLimited { .. }
+            | Self::HeldBack { .. }
             | Self::Auth { .. } => false,
         }
     }
@@ -211,6 +222,7 @@ impl ApiError {
             } => *may_have_arrived,
             Self::Transient { .. } => true,
             Self::RateLimited { .. }
+            | Self::HeldBack { .. }
             | Self::Auth { .. }
             | Self::Forbidden { .. }
             | Self::NotFound { .. }
@@ -223,7 +235,10 @@ impl ApiError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Transient { .. } | Self::RateLimited { .. }
+            Self::Unreachable { .. }
+                | Self::Transient { .. }
+                | Self::RateLimited { .. }
+                | Self::HeldBack { .. }
         )
     }
 
@@ -233,6 +248,7 @@ impl ApiError {
             Self::Transient { retry_after, .. } | Self::RateLimited { retry_after, .. } => {
                 *retry_after
             }
+            Self::HeldBack { wait, .. } => Some(*wait),
             Self::Unreachable { .. }
             | Self::Auth { .. }
             | Self::Forbidden { .. }
@@ -251,6 +267,7 @@ impl ApiError {
             | Self::Forbidden { answer, .. }
             | Self::NotFound { answer, .. }
             | Self::Invalid { answer, .. } => Some(answer),
+            Self::HeldBack { last, .. } => last.answer(),
             Self::Unreachable { .. } | Self::Unsent { .. } => None,
         }
     }
@@ -265,6 +282,7 @@ impl ApiError {
             | Self::Forbidden { call, .. }
             | Self::NotFound { call, .. }
             | Self::Invalid { call, .. }
+            | Self::HeldBack { call, .. }
             | Self::Unsent { call, .. } => call,
         }
     }
@@ -279,6 +297,7 @@ impl ApiError {
             Self::Forbidden { .. } => "W005",
             Self::NotFound { .. } => "W006",
             Self::Invalid { .. } => "W007",
+            Self::HeldBack { last, .. } => last.code(),
             Self::Unsent { .. } => "W008",
         }
     }
@@ -310,9 +329,16 @@ impl ApiError {
                  if it did not exist"
             }
             Self::Invalid { .. } => "mend what the message names; the request was not carried out",
+            Self::HeldBack { last, .. } => last.hint(),
             Self::Unsent { .. } => "mend the declaration that the value comes from",
         }
     }
+}
+
+/// Never 0: what is held back is not sent now.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs()
+        .saturating_add(u64::from(wait.subsec_nanos() > 0))
 }
 
 fn unreached_hint(why: Unreached) -> &'static str {

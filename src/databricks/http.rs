@@ -9,7 +9,6 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, Response, Url};
-use tokio::time::Instant;
 
 use crate::databricks::answer::{RawAnswer, parse_http_date, parse_retry_after};
 use crate::databricks::error::{ApiError, Call, Cause};
@@ -145,6 +144,11 @@ impl Transport {
         })
     }
 
+    /// Returns a time that never jumps and goes on while the machine sleeps.
+    pub(super) fn monotonic(&self) -> Duration {
+        (self.now.0)().monotonic
+    }
+
     /// Returns the server's clock minus ours, as of the last answer; good to about a second.
     pub(super) fn server_offset(&self) -> Option<TimeDelta> {
         let (server, at) = self.heard()?;
@@ -179,9 +183,9 @@ impl Transport {
     ) -> Result<RawAnswer, ApiError> {
         let Call { method, path, .. } = &request.call;
         tracing::trace!(method, path, attempt, "asking");
-        let started = Instant::now();
+        let started = self.monotonic();
         let result = self.exchange(request, credential).await;
-        let elapsed_ms = started.elapsed().as_millis();
+        let elapsed_ms = self.monotonic().saturating_sub(started).as_millis();
         match &result {
             Ok(raw) => tracing::debug!(
                 method,

@@ -139,7 +139,7 @@ impl Workspace {
                 }
             });
             if !pages
-                .turn(next)
+                .turn(next, false)
                 .map_err(|what| self.bad_answer(JOBS_GET, what))?
             {
                 break;
@@ -185,7 +185,7 @@ impl Workspace {
             );
             let next = page.next_page_token;
             if !pages
-                .turn(next)
+                .turn(next, page.has_more)
                 .map_err(|what| self.bad_answer(JOBS_LIST, what))?
             {
                 return Ok(ids);
@@ -198,6 +198,8 @@ impl Workspace {
 struct JobPage {
     #[serde(default, deserialize_with = "null_as_default")]
     jobs: Vec<WireJob>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    has_more: bool,
     #[serde(default)]
     next_page_token: Option<String>,
 }

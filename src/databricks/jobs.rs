@@ -134,7 +134,7 @@ impl Workspace {
             }
             let whole = run.get_or_insert(page);
             if !pages
-                .turn(next)
+                .turn(next, false)
                 .map_err(|what| self.bad_answer(RUNS_GET, what))?
             {
                 whole.next_page_token = None;
@@ -174,7 +174,7 @@ impl Workspace {
             }
             let next = page.next_page_token;
             if !pages
-                .turn(next)
+                .turn(next, page.has_more)
                 .map_err(|what| self.bad_answer(RUNS_LIST, what))?
             {
                 break;
@@ -226,9 +226,14 @@ impl Pages {
     }
 
     /// Takes the token of the next page; says whether there is one, or what is wrong with it.
-    pub(super) fn turn(&mut self, token: Option<String>) -> Result<bool, String> {
+    ///
+    /// A list that says of itself that there is more, and not where, is not complete.
+    pub(super) fn turn(&mut self, token: Option<String>, has_more: bool) -> Result<bool, String> {
         self.next = token.filter(|token| !token.is_empty());
         let Some(token) = &self.next else {
+            if has_more {
+                return Err("the list says that it goes on, and not where".into());
+            }
             return Ok(false);
         };
         if !self.seen.insert(token.clone()) {
@@ -253,6 +258,8 @@ struct RunStarted {
 struct RunPage {
     #[serde(default, deserialize_with = "null_as_default")]
     runs: Vec<WireRun>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    has_more: bool,
     #[serde(default)]
     next_page_token: Option<String>,
 }

@@ -2,7 +2,7 @@
 //!
 //! [`resolve`] decides where the workspace is and as whom we speak; [`Workspace`] has one method
 //! per call. Reads are repeated within bounds; what starts or cancels something is sent once, and
-//! whether to send it again is for the caller to decide, who alone knows about idempotency. An
+//! whether to send it again is for the caller to decide, who alone knows about idempotency. What does not answer or asks for patience is left alone for a while. An
 //! [`ApiError`] says whether a request may have taken effect.
 //!
 //! Deliberately not here: reading variables and files (`config`), deciding what to run (`plan`),
@@ -27,6 +27,7 @@ pub mod run_status;
 pub mod workspace;
 
 mod answer;
+mod breaker;
 mod config_file;
 mod credential_values;
 mod discovery;

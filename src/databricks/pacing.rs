@@ -21,7 +21,8 @@ pub struct Pacing {
     pub first_wait: Duration,
     /// The longest wait that we choose ourselves.
     pub longest_wait: Duration,
-    /// All waits of one call together; beyond it the last error is returned.
+    /// All attempts and waits of one call together; beyond it the last error is returned. An
+    /// attempt that is under way may go on to its own end.
     pub total_wait: Duration,
     /// Gives a number in `0.0..1.0`.
     pub random: Arc<dyn Fn() -> f64 + Send + Sync>,
@@ -30,7 +31,7 @@ pub struct Pacing {
 }
 
 impl Default for Pacing {
-    /// Four attempts within 30 s of waiting: a pass of a cron job stays well within its minute.
+    /// Four attempts within 30 s: a pass of a cron job stays well within its minute.
     fn default() -> Self {
         Self {
             attempts: 4,
@@ -57,7 +58,7 @@ impl fmt::Debug for Pacing {
 impl Pacing {
     /// Returns the wait before the next attempt, or `None` where there is none any more.
     ///
-    /// `attempt` counts from 1 and has just failed; `waited` is the sum of the waits so far. What
+    /// `attempt` counts from 1 and has just failed; `waited` is what went by since the first. What
     /// the service asks for is the floor; a service that asks for more than is left is not waited
     /// for.
     pub(super) fn next_wait(

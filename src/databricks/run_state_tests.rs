@@ -85,7 +85,7 @@ fn every_documented_code_has_its_class() {
 }
 
 #[test]
-fn unknown_codes_are_judged_by_their_type_and_never_a_success_by_mistake() {
+fn fault_27_unknown_codes_are_judged_by_their_type_and_never_a_success_by_mistake() {
     assert_eq!(
         class(&ended("NEW", "INTERNAL_ERROR")),
         Some(FailureClass::Transient)
@@ -118,7 +118,7 @@ fn unknown_codes_are_judged_by_their_type_and_never_a_success_by_mistake() {
 }
 
 #[test]
-fn known_words_are_active_and_unknown_ones_too_but_flagged() {
+fn fault_27_known_words_are_active_and_unknown_ones_too_but_flagged() {
     for word in [
         "BLOCKED",
         "PENDING",

@@ -11,7 +11,6 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Deserialize;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::databricks::answer::{check_status, read_json};
 use crate::databricks::credentials::Auth;
@@ -50,7 +49,8 @@ pub(super) struct Tokens {
 
 #[derive(Debug, Default)]
 struct State {
-    current: Option<(Bearer, Instant)>,
+    /// Good until then, by the monotonic clock: no clock of the wall can stretch a life.
+    current: Option<(Bearer, Duration)>,
     endpoint: Option<Url>,
     /// The renewal that failed last: its number and why.
     failure: Option<(u64, ApiError)>,
@@ -127,7 +127,7 @@ impl Tokens {
         let ended_before = self.ended.load(Ordering::SeqCst);
         let mut state = self.state.lock().await;
         if let Some((bearer, usable_until)) = &state.current
-            && Instant::now() < *usable_until
+            && transport.monotonic() < *usable_until
             && refused.is_none_or(|refused| bearer.generation > refused)
         {
             return Ok(bearer.clone());
@@ -151,9 +151,7 @@ impl Tokens {
                     secret,
                     generation: number,
                 };
-                // A clock that cannot count that far only means asking anew each time.
-                let now = Instant::now();
-                let until = now.checked_add(usable_life(life)).unwrap_or(now);
+                let until = transport.monotonic().saturating_add(usable_life(life));
                 state.current = Some((bearer.clone(), until));
                 state.failure = None;
                 Ok(bearer)
@@ -203,6 +201,7 @@ fn as_auth(error: ApiError) -> ApiError {
         ApiError::Unreachable { .. }
         | ApiError::Transient { .. }
         | ApiError::RateLimited { .. }
+        | ApiError::HeldBack { .. }
         | ApiError::Auth { .. }
         | ApiError::Unsent { .. } => error,
     }

@@ -5,6 +5,9 @@
 
 use crate::databricks::error::{ApiError, Call, Cause, Unreached};
 
+/// What the layers below say of a name without an address, or that no name server is asked for.
+const DNS: [&str; 2] = ["dns error", "invalid dns name"];
+
 /// Makes our error of one of the HTTP library.
 pub(super) fn unreachable(call: &Call, error: reqwest::Error) -> ApiError {
     // The URL holds names and tokens of pages.
@@ -23,7 +26,8 @@ fn why_unreached(error: &reqwest::Error) -> Unreached {
         if is_tls(current) {
             return Unreached::Tls;
         }
-        if current.to_string().contains("dns error") {
+        let text = current.to_string();
+        if DNS.iter().any(|part| text.contains(part)) {
             return Unreached::Dns;
         }
         layer = current.source();

@@ -1,7 +1,8 @@
 //! One workspace: the front of this module, and how a call goes out.
 //!
 //! Every call gets its token here, is repeated here once after an expired token, and, if it only
-//! reads, again within the bounds of [`Pacing`]. What the calls mean stands beside their types.
+//! reads, again within the bounds of [`Pacing`]. A service that is not well is left alone for a while
+//! by the [`Breaker`]. What the calls mean stands beside their types.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::databricks::answer::{RawAnswer, check_status, read_json};
+use crate::databricks::breaker::{Admitted, Breaker};
 use crate::databricks::credentials::{Auth, ResolvedConnection};
 use crate::databricks::error::{ApiError, Call};
 use crate::databricks::host::Host;
@@ -32,6 +34,7 @@ struct Inner {
     transport: Transport,
     tokens: Tokens,
     pacing: Pacing,
+    breaker: Breaker,
 }
 
 /// How a workspace is spoken to.
@@ -74,6 +77,7 @@ impl Workspace {
             tokens: Tokens::new(auth, host.clone()),
             host,
             pacing: settings.pacing,
+            breaker: Breaker::default(),
         })))
     }
 
@@ -140,22 +144,60 @@ impl Workspace {
             url,
             body: Body::None,
         };
-        let (mut attempt, mut waited) = (1_u32, Duration::ZERO);
+        let Inner {
+            transport,
+            pacing,
+            breaker,
+            ..
+        } = self.0.as_ref();
+        let began = transport.monotonic();
+        let admitted = self.wait_for_admission(&request.call).await?;
+        let mut attempt = 1_u32;
         loop {
+            let sent_at = transport.monotonic();
             let result = match self.send(&request, attempt).await {
                 Ok(raw) => read_json(&request.call, &raw),
                 Err(error) => Err(error),
             };
+            let now = transport.monotonic();
+            let took = now.saturating_sub(sent_at);
+            let error = result.as_ref().err();
+            breaker.note(&request.call, (now, took), error, (pacing.random)());
             let error = match result {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let Some(wait) = self.0.pacing.next_wait(attempt, waited, &error) else {
+            if admitted == Admitted::AsTrial {
+                return Err(error);
+            }
+            let waited = now.saturating_sub(began);
+            let Some(wait) = pacing.next_wait(attempt, waited, &error) else {
                 return Err(error);
             };
-            (self.0.pacing.sleep)(wait).await;
-            waited = waited.saturating_add(wait);
+            (pacing.sleep)(wait).await;
             attempt = attempt.saturating_add(1);
+        }
+    }
+
+    /// Sits out a hiccup of the service within the bounds of a read; fails at once where it lasts.
+    async fn wait_for_admission(&self, call: &Call) -> Result<Admitted, ApiError> {
+        let Inner {
+            transport,
+            pacing,
+            breaker,
+            ..
+        } = self.0.as_ref();
+        let mut waited = Duration::ZERO;
+        loop {
+            let held = match breaker.admit(call, transport.monotonic(), (pacing.random)()) {
+                Ok(admitted) => return Ok(admitted),
+                Err(held) => held,
+            };
+            waited = waited.saturating_add(held.wait);
+            if !held.is_brief || waited > pacing.total_wait {
+                return Err(held.error);
+            }
+            (pacing.sleep)(held.wait).await;
         }
     }
 
@@ -166,10 +208,24 @@ impl Workspace {
             url: self.url(path),
             body: Body::Json(body),
         };
-        let raw = self.send(&request, 1).await?;
+        let Inner {
+            transport,
+            pacing,
+            breaker,
+            ..
+        } = self.0.as_ref();
+        let sent_at = transport.monotonic();
+        breaker
+            .admit(&request.call, sent_at, (pacing.random)())
+            .map_err(|held| held.error)?;
+        let result = self.send(&request, 1).await;
+        let now = transport.monotonic();
+        let took = now.saturating_sub(sent_at);
+        let error = result.as_ref().err();
+        breaker.note(&request.call, (now, took), error, (pacing.random)());
         Ok(Posted {
             call: request.call,
-            raw,
+            raw: result?,
         })
     }
 

@@ -9,13 +9,15 @@ use super::CONCURRENCY;
 use super::check::Check;
 use super::workspace::of_api_error;
 use crate::app::Link;
-use crate::databricks::{FindJobError, Job};
+use crate::databricks::{FindJobError, Job, JobId};
 use crate::execute::CORRELATION;
 
-/// Checks the job of every task; a job of several tasks is asked for once.
-pub(super) async fn check(link: &Link, tasks: &Tasks) -> Vec<Check> {
+/// Checks the job of every task, and returns the jobs that were found; a job of several tasks is
+/// asked for once.
+pub(super) async fn check(link: &Link, tasks: &Tasks) -> (Vec<Check>, BTreeSet<JobId>) {
     if tasks.is_empty() {
-        return vec![Check::skipped("job", "the project declares no task")];
+        let none = Check::skipped("job", "the project declares no task");
+        return (vec![none], BTreeSet::new());
     }
     let references: BTreeSet<&JobReference> =
         tasks.values().map(|task| &job_of(task).job).collect();
@@ -26,7 +28,9 @@ pub(super) async fn check(link: &Link, tasks: &Tasks) -> Vec<Check> {
         let answer = answers.get(&job_of(task).job)?;
         Some(of_task(name, task, answer.as_ref()))
     });
-    each.flatten().collect()
+    let checks = each.flatten().collect();
+    let found = answers.values().filter_map(|answer| answer.as_ref().ok());
+    (checks, found.map(|job| job.job_id).collect())
 }
 
 fn job_of(task: &Task) -> &DatabricksJob {
@@ -142,7 +146,7 @@ fn triggers(job: &Job) -> Option<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::databricks::{JobId, OwnTrigger};
+    use crate::databricks::OwnTrigger;
     use crate::doctor::Status;
 
     fn task() -> Task {

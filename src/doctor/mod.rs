@@ -9,6 +9,7 @@ mod files;
 mod jobs;
 mod state_check;
 mod state_file;
+mod strangers;
 mod tables;
 mod workspace;
 
@@ -75,14 +76,16 @@ async fn examine_project(request: Request<'_>, loaded: Loaded, checks: &mut Vec<
     let (found, link) = workspace::check(&loaded, request.variables, pinned).await;
     checks.extend(found);
     if let Some(link) = &link {
-        checks.extend(jobs::check(link, &loaded.tasks).await);
+        let (of_jobs, jobs) = jobs::check(link, &loaded.tasks).await;
+        checks.extend(of_jobs);
+        checks.push(strangers::check(link, &jobs, &loaded.state_path).await);
         checks.push(workspace::catalog(link, &loaded).await);
     } else {
         let why = match &loaded.environment.databricks {
             Some(_) => "the workspace could not be asked",
             None => "there is no workspace to ask",
         };
-        checks.extend(["job", "catalog"].map(|name| Check::skipped(name, why)));
+        checks.extend(["job", "job_runs", "catalog"].map(|name| Check::skipped(name, why)));
     }
     checks.extend(look(request.variables, loaded, link.as_ref()).await);
 }

@@ -135,7 +135,8 @@ pub(super) fn of_api_error(name: &'static str, error: &ApiError) -> Check {
         ApiError::Auth { .. } | ApiError::Forbidden { .. } => Exit::Unauthorized,
         ApiError::Unreachable { .. }
         | ApiError::Transient { .. }
-        | ApiError::RateLimited { .. } => Exit::Unavailable,
+        | ApiError::RateLimited { .. }
+        | ApiError::HeldBack { .. } => Exit::Unavailable,
         ApiError::NotFound { .. } | ApiError::Invalid { .. } | ApiError::Unsent { .. } => {
             Exit::Failed
         }

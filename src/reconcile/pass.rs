@@ -14,7 +14,7 @@ use super::{Remembered, Scope, World};
 use crate::execute::{Adopted, Hands, Searched, Sent, adopt};
 use crate::observe::{Eyes, Observed, count_unknown, observe};
 use crate::plan::{Action, Plan, PlanInput, plan};
-use crate::ports::{DecisionRecord, JobsError, PassRecord, StateError};
+use crate::ports::{DecisionRecord, JobsError, PassRecord, Random, StateError};
 use crate::state::{Intent, Lease, Memory, Search};
 
 /// How long a service may make us wait at most: tables are not looked at meanwhile, and a proxy may
@@ -99,7 +99,7 @@ pub async fn pass(
             let intents = intend(hands, scope, lease, number, &decided)?;
             new = intents.made.len();
             triggered = intents.refused;
-            let open = adopted.to_send.into_iter();
+            let open = shuffled(adopted.to_send, world.random).into_iter();
             let open = open.filter(|intent| searched.may_send(intent));
             let to_send = open.chain(intents.made).collect();
             triggered.extend(send_all(hands, scope, lease, to_send).await?);
@@ -148,6 +148,17 @@ pub async fn pass(
     );
     summarize(&report, scope);
     Ok(report)
+}
+
+/// Puts what is sent again into an order of chance: where the first is turned away and the rest held
+/// back for it, another one is first in the next pass.
+fn shuffled(intents: Vec<Intent>, random: &dyn Random) -> Vec<Intent> {
+    let mut drawn: Vec<(u128, Intent)> = intents
+        .into_iter()
+        .map(|intent| (random.bits(), intent))
+        .collect();
+    drawn.sort_by_key(|(number, _)| *number);
+    drawn.into_iter().map(|(_, intent)| intent).collect()
 }
 
 fn count(number: usize) -> u64 {

@@ -38,6 +38,10 @@ pub(super) enum Found {
 
 /// Returns what the file is; refuses other programs' databases and newer schemas.
 pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, StateError> {
+    inspect_by(connection, path, newest())
+}
+
+fn inspect_by(connection: &Connection, path: &Path, known: i64) -> Result<Found, StateError> {
     // One statement is one look: another process may be making the schema at this moment.
     let (application, version, tables): (i64, i64, i64) = connection
         .query_row(
@@ -64,11 +68,11 @@ pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, Sta
             problem: "it is an SQLite database of another program".to_owned(),
         });
     }
-    if version > newest() {
+    if version > known {
         return Err(StateError::NewerSchema {
             path: path.display().to_string(),
             found: version,
-            known: newest(),
+            known,
         });
     }
     Ok(Found::Ours(version))
@@ -76,7 +80,16 @@ pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, Sta
 
 /// Brings the schema up to the newest version.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
-    if inspect(connection, path)? == Found::Ours(newest()) {
+    migrate_by(connection, path, &MIGRATIONS)
+}
+
+fn migrate_by(
+    connection: &mut Connection,
+    path: &Path,
+    migrations: &[&str],
+) -> Result<(), StateError> {
+    let newest = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    if inspect_by(connection, path, newest)? == Found::Ours(newest) {
         return Ok(());
     }
     let step = "migrate";
@@ -85,16 +98,16 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| database(error, path, "opened"))?;
     // Looked at again, now that nobody else can be migrating.
-    let applied = match inspect(&tx, path)? {
+    let applied = match inspect_by(&tx, path, newest)? {
         Found::Empty => 0,
         Found::Ours(version) => usize::try_from(version).unwrap_or(usize::MAX),
     };
     let apply = || {
-        for migration in MIGRATIONS.iter().skip(applied) {
+        for migration in migrations.iter().skip(applied) {
             tx.execute_batch(migration)?;
         }
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-        tx.pragma_update(None, "user_version", newest())
+        tx.pragma_update(None, "user_version", newest)
     };
     apply().map_err(|error| database(error, path, "migrated"))?;
     tracing::trace!(step, "committing");
@@ -102,4 +115,80 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
         .map_err(|error| database(error, path, "migrated"))?;
     tracing::trace!(step, "written");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{OpenMode, Store};
+
+    /// A file as the first `version` migrations made it, with something in it.
+    fn old(path: &Path, version: usize) {
+        let mut connection = Connection::open(path).unwrap();
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .unwrap();
+        migrate_by(&mut connection, path, &MIGRATIONS[..version]).unwrap();
+        let sql = "INSERT INTO meta (key, value) VALUES ('workspace_id', 'w1')";
+        connection.execute(sql, ()).unwrap();
+    }
+
+    fn number(connection: &Connection, sql: &str) -> i64 {
+        connection.query_row(sql, (), |row| row.get(0)).unwrap()
+    }
+
+    /// All migrations and one more.
+    fn and(next: &'static str) -> Vec<&'static str> {
+        MIGRATIONS.into_iter().chain([next]).collect()
+    }
+
+    #[test]
+    fn fault_55_a_file_of_every_older_version_is_brought_up_and_keeps_what_it_holds() {
+        for version in 1..=MIGRATIONS.len() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("state.db");
+            old(&path, version);
+            let store = Store::open(&path, OpenMode::ReadWrite).unwrap();
+            assert_eq!(store.pinned_workspace().unwrap().as_deref(), Some("w1"));
+            let connection = Connection::open(&path).unwrap();
+            assert_eq!(number(&connection, "PRAGMA user_version"), newest());
+        }
+    }
+
+    #[test]
+    fn fault_55_a_migration_that_fails_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        old(&path, MIGRATIONS.len());
+        let mut connection = Connection::open(&path).unwrap();
+        let broken = and("CREATE TABLE extra (x); INSERT INTO nowhere VALUES (1);");
+        let error = migrate_by(&mut connection, &path, &broken).unwrap_err();
+        assert!(error.to_string().contains("migrated"), "{error}");
+        assert_eq!(number(&connection, "PRAGMA user_version"), newest());
+        let made = "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'";
+        assert_eq!(number(&connection, made), 0);
+        drop(connection);
+        Store::open(&path, OpenMode::ReadWrite).unwrap();
+    }
+
+    #[test]
+    fn fault_55_of_many_that_migrate_at_once_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        old(&path, MIGRATIONS.len());
+        let all = and("CREATE TABLE extra (x); INSERT INTO extra VALUES (1);");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut connection = Connection::open(&path).unwrap();
+                    let patience = std::time::Duration::from_secs(30);
+                    connection.busy_timeout(patience).unwrap();
+                    migrate_by(&mut connection, &path, &all).unwrap();
+                });
+            }
+        });
+        let connection = Connection::open(&path).unwrap();
+        assert_eq!(number(&connection, "SELECT count(*) FROM extra"), 1);
+        assert_eq!(number(&connection, "PRAGMA user_version"), newest() + 1);
+    }
 }

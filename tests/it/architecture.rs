@@ -259,6 +259,44 @@ fn one_file_prints_and_one_reads_variables() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Who may ask for the time or roll dice. The others than the first measure how long something of
+/// theirs takes, or spread waits; what is decided by time or chance gets both from the ports.
+const CLOCKS: [&str; 4] = [
+    "src/clock.rs",
+    "src/databricks/pacing.rs",
+    "src/delta_log/many.rs",
+    "src/store/restore.rs",
+];
+
+#[test]
+fn fault_62_time_and_chance_come_from_the_ports() {
+    let sources = [
+        "Instant::now",
+        "clock_gettime",
+        "SystemTime::now",
+        "Utc::now",
+        "Local::now",
+        "UNIX_EPOCH.elapsed",
+        "rand::",
+        "Ulid::new()",
+        "Uuid::new_v",
+        "RandomState::new",
+    ];
+    let folders = ["src", "assets/src", "lineage/src"].into_iter();
+    let mut found = BTreeSet::new();
+    for code in folders.flat_map(code_of) {
+        if sources.iter().any(|source| code.text.contains(source)) {
+            found.insert(code.path);
+        }
+    }
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), CLOCKS);
+    // The linter forbids the wall clock everywhere else, tests and fixtures included.
+    let lints = fs::read_to_string(repository().join(".clippy.toml")).unwrap();
+    for clock in ["chrono::Utc::now", "std::time::SystemTime::now"] {
+        assert!(lints.contains(&format!("path = \"{clock}\"")), "{clock}");
+    }
+}
+
 #[test]
 fn every_file_says_first_what_it_is_for() {
     let folders = [

@@ -81,7 +81,7 @@ fn half_a_manifest() -> String {
 }
 
 #[test]
-fn a_manifest_cut_in_half_is_refused_as_a_whole() {
+fn fault_40_a_manifest_cut_in_half_is_refused_as_a_whole() {
     let told = with_broken("dbt/target/manifest.json", Some(&half_a_manifest()));
     insta::assert_snapshot!(told, @r#"
     exit 2
@@ -250,7 +250,7 @@ fn with_refusals(rules: Vec<RequestRule>, variables: &[(&str, &str)]) -> String 
 }
 
 #[test]
-fn a_workspace_that_does_not_know_the_token_is_exit_4() {
+fn fault_21_a_workspace_that_does_not_know_the_token_is_exit_4() {
     let told = with_refusals(Vec::new(), &[("DATABRICKS_TOKEN", "canary-secret")]);
     assert!(!told.contains("canary"), "{told}");
     insta::assert_snapshot!(told, @r"
@@ -261,7 +261,7 @@ fn a_workspace_that_does_not_know_the_token_is_exit_4() {
 }
 
 #[test]
-fn a_workspace_that_fails_is_exit_5_and_nothing_is_lost() {
+fn fault_19_a_workspace_that_fails_is_exit_5_and_nothing_is_lost() {
     let told = with_refusals(vec![RequestRule::on("POST", RUN_NOW, answer(500))], &[]);
     insta::assert_snapshot!(told, @r"
     exit 5
@@ -271,7 +271,7 @@ fn a_workspace_that_fails_is_exit_5_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_workspace_that_asks_for_patience_is_exit_5_and_nothing_is_lost() {
+fn fault_17_a_workspace_that_asks_for_patience_is_exit_5_and_nothing_is_lost() {
     let told = with_refusals(vec![RequestRule::on("POST", RUN_NOW, answer(429))], &[]);
     insta::assert_snapshot!(told, @r"
     exit 5
@@ -281,17 +281,17 @@ fn a_workspace_that_asks_for_patience_is_exit_5_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_workspace_that_cannot_be_reached_is_exit_5_and_nothing_is_lost() {
+fn fault_14_a_workspace_that_cannot_be_reached_is_exit_5_and_nothing_is_lost() {
     let told = with_refusals(Vec::new(), &[("DATABRICKS_HOST", "http://127.0.0.1:1")]);
     insta::assert_snapshot!(told, @r"
     exit 5
-    warning: GET http://127.0.0.1:1/api/2.2/jobs/list: no answer, no connection could be made
+    warning: GET http://127.0.0.1:1/api/2.2/jobs/list: no answer, no connection could be made: Connection refused (os error 111)
     hint: nothing is lost: the next pass asks again
     ");
 }
 
 #[test]
-fn a_job_that_may_not_be_run_fails_alone() {
+fn fault_22_a_job_that_may_not_be_run_fails_alone() {
     let lake = Lakehouse::built();
     lake.arrive_in("landing.salesforce_accounts");
     lake.arrive_in("landing.netsuite_customers");
@@ -325,7 +325,7 @@ fn a_job_that_may_not_be_run_fails_alone() {
 }
 
 #[test]
-fn a_state_file_of_a_newer_version_is_left_alone() {
+fn fault_55_a_state_file_of_a_newer_version_is_left_alone() {
     let lake = Lakehouse::built();
     lake.arrive(2);
     let state = rusqlite::Connection::open(lake.state_file()).unwrap();
@@ -349,7 +349,7 @@ fn a_state_file_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
-fn a_state_file_of_garbage_is_left_alone() {
+fn fault_53_a_state_file_of_garbage_is_left_alone() {
     let lake = Lakehouse::built();
     let whole = fs::read(lake.state_file()).unwrap();
     let mut cut = whole.clone();

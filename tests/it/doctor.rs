@@ -72,6 +72,7 @@ fn the_sound_sample_has_no_problem() {
         "workspace",
         "workspace_id",
         "job",
+        "job_runs",
         "catalog",
         "tables",
     ] {

@@ -5,7 +5,8 @@
 //! that needs it gets a copy.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -117,6 +118,38 @@ impl Lakehouse {
         &self.folder
     }
 
+    /// Where the workspace listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let url = self.workspace().url();
+        url.trim_start_matches("http://").parse().unwrap()
+    }
+
+    /// Asks the workspace something by hand; returns the body of its answer.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\
+             connection: close\r\n\r\n{body}",
+            self.address()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        body.to_owned()
+    }
+
+    /// How many requests the first rule of the plan was about.
+    pub(crate) fn requests_met(&self) -> u64 {
+        let plan: Value = serde_json::from_str(&self.ask("GET", "/emulator/faults", "")).unwrap();
+        plan["counts"]["requests"][0]["matched"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{plan}"))
+    }
+
     /// The folder of a table.
     pub(crate) fn table(&self, asset: &str) -> PathBuf {
         sample::table_path(&self.folder, asset)
@@ -180,6 +213,13 @@ impl Lakehouse {
             }
         }
         rows
+    }
+
+    /// How many passes there were.
+    pub(crate) fn passes(&self) -> i64 {
+        let state = rusqlite::Connection::open(self.state_file()).unwrap();
+        let sql = "SELECT coalesce(max(number), 0) FROM pass";
+        state.query_row(sql, (), |row| row.get(0)).unwrap()
     }
 
     /// Where the state lies.

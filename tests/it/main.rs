@@ -10,6 +10,7 @@
 
 mod architecture;
 mod bad_input;
+mod certificates;
 mod cli;
 mod contract;
 mod crash_points;
@@ -27,6 +28,8 @@ mod points;
 mod power_loss;
 mod program;
 mod recovery;
+mod reliability;
 mod runs;
+mod service_faults;
 mod state;
 mod state_faults;

@@ -42,7 +42,7 @@ fn assert_incorporated(lake: &Lakehouse, asset: &str, input: &str, version: u64)
 }
 
 #[test]
-fn maintenance_of_every_source_triggers_nothing() {
+fn fault_36_maintenance_of_every_source_triggers_nothing() {
     let lake = Lakehouse::built();
     let before = lake.runs();
     let done = lake.arrivals().maintenance(lake.now()).unwrap();
@@ -135,7 +135,7 @@ fn updates_between_two_passes_are_incorporated_by_one_later_run() {
 }
 
 #[test]
-fn a_torn_commit_makes_its_table_unknown_and_the_others_go_on() {
+fn fault_33_a_torn_commit_makes_its_table_unknown_and_the_others_go_on() {
     let lake = Lakehouse::built();
     let version = lake.arrive_in(LOGS);
     lake.arrive_in("landing.netsuite_invoices");
@@ -226,7 +226,7 @@ fn recreate(lake: &Lakehouse, asset: &str) {
 }
 
 #[test]
-fn a_source_that_is_made_again_voids_what_was_consumed_of_it() {
+fn fault_35_a_source_that_is_made_again_voids_what_was_consumed_of_it() {
     for (source, reader, job) in [
         // Read as a whole, and by its change feed.
         (

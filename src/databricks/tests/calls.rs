@@ -154,7 +154,7 @@ fn page(runs: &[(i64, &str)], next: Option<&str>) -> super::server::Step {
 }
 
 #[tokio::test]
-async fn lists_go_on_over_empty_pages_and_show_each_run_once() {
+async fn fault_25_lists_go_on_over_empty_pages_and_show_each_run_once() {
     let steps = [
         page(&[(5, "RUNNING"), (4, "RUNNING")], Some("p2")),
         page(&[], Some("p3")),
@@ -191,7 +191,7 @@ async fn lists_go_on_over_empty_pages_and_show_each_run_once() {
 }
 
 #[tokio::test]
-async fn a_list_that_loops_is_an_error_and_not_a_short_list() {
+async fn fault_25_a_list_that_loops_is_an_error_and_not_a_short_list() {
     let steps = [
         page(&[(5, "RUNNING")], Some("p2")),
         page(&[], Some("p3")),
@@ -204,6 +204,20 @@ async fn a_list_that_loops_is_an_error_and_not_a_short_list() {
         .unwrap_err();
     assert!(error.to_string().contains("repeats a page"), "{error}");
     assert!(!error.is_definite());
+}
+
+#[tokio::test]
+async fn fault_25_a_list_that_goes_on_and_does_not_say_where_is_not_complete() {
+    let cut = json(200, r#"{"runs": [{"run_id": 5}], "has_more": true}"#);
+    let server = Server::start(&[("/api/2.2/jobs/runs/list", &[cut])]).await;
+    let listed = plain(&server).list_runs(&RunFilter::default()).await;
+    let error = listed.unwrap_err();
+    assert!(error.to_string().contains("goes on"), "{error}");
+    assert!(!error.is_definite());
+
+    let cut = r#"{"jobs": [{"job_id": 2, "settings": {"name": "dbt build"}}], "has_more": true,
+        "next_page_token": ""}"#;
+    assert_eq!(find(cut).await.unwrap_err().code(), "W002");
 }
 
 #[tokio::test]

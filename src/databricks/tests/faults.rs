@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+
 use super::server::{Server, Step, json, with_headers};
 use super::{connect, pat, plain, run};
 use crate::databricks::{
@@ -35,7 +37,7 @@ fn request() -> RunRequest {
 }
 
 #[tokio::test]
-async fn reads_are_repeated_until_a_good_answer() {
+async fn fault_19_reads_are_repeated_until_a_good_answer() {
     let truncated = json(200, r#"{"run_id": 7, "status": {"sta"#);
     for fault in [
         html(500),
@@ -43,6 +45,7 @@ async fn reads_are_repeated_until_a_good_answer() {
         html(200),
         json(503, ""),
         truncated,
+        with_headers(200, "content-type: image/png\r\n", "\u{89}PNG"),
         Step::LoseAnswer,
         Step::CloseAtOnce,
     ] {
@@ -76,7 +79,7 @@ async fn reads_end_after_four_attempts() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_is_waited_for_as_asked_or_by_our_own_floor() {
+async fn fault_16_17_a_rate_limit_is_waited_for_as_asked_or_by_our_own_floor() {
     let asked = with_headers(429, "retry-after: 7\r\n", "");
     let dated = with_headers(429, "retry-after: Fri, 20 Nov 2026 06:00:14 GMT\r\n", "");
     let server = Server::start(&[(GET, &[asked, dated, json(429, ""), good()])]).await;
@@ -100,7 +103,7 @@ async fn a_long_rate_limit_is_handed_up_at_once() {
 }
 
 #[tokio::test]
-async fn starting_a_run_is_never_repeated_and_its_lost_answers_stay_open() {
+async fn fault_04_19_starting_a_run_is_never_repeated_and_its_lost_answers_stay_open() {
     let truncated = json(200, r#"{"run_id""#);
     let empty = json(200, "");
     let without_id = json(200, "{}");
@@ -138,7 +141,7 @@ async fn starting_a_run_is_never_repeated_and_its_lost_answers_stay_open() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_large_is_given_up() {
+async fn fault_19_an_answer_that_is_too_large_is_given_up() {
     let limits = Limits {
         body_bytes: 100,
         ..Limits::default()
@@ -160,8 +163,66 @@ async fn an_answer_that_is_too_large_is_given_up() {
     }
 }
 
+/// 200,000 blanks, compressed.
+const BOMB: &str = concat!(
+    "H4sIAAAAAAACA+3BMQEAAADCoCrrn9IM/kABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAK8BMWFiEEANAwA="
+);
+
 #[tokio::test]
-async fn a_server_that_dribbles_meets_the_total_deadline() {
+async fn fault_19_a_small_answer_that_unpacks_to_a_large_one_is_given_up() {
+    let limits = Limits {
+        body_bytes: 100_000,
+        ..Limits::default()
+    };
+    let packed = BASE64_STANDARD.decode(BOMB).unwrap();
+    assert!(packed.len() < 1_000);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        packed.len()
+    );
+    let bomb = Step::Bytes([head.into_bytes(), packed].concat());
+    let server = Server::start(&[(RUN_NOW, &[bomb])]).await;
+    let (workspace, _) = connect(&server, pat(), limits);
+    let error = workspace.run_now(&request()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("more than 100000 bytes"),
+        "{error}"
+    );
+    assert!(error.may_have_taken_effect(), "the run may exist");
+}
+
+#[tokio::test]
+async fn fault_19_a_body_without_an_end_is_given_up_at_32_mebibytes() {
+    let server = Server::start(&[(RUN_NOW, &[Step::Endless])]).await;
+    let error = plain(&server).run_now(&request()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("more than 33554432 bytes"),
+        "{error}"
+    );
+    assert!(error.may_have_taken_effect());
+}
+
+#[tokio::test]
+async fn fault_20_a_connection_that_is_reset_in_the_middle_of_an_answer_leaves_open_what_happened()
+{
+    let begun = b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"run_id\"".to_vec();
+    for bytes in [Vec::new(), b"HTTP/1.1 2".to_vec(), begun] {
+        let server = Server::start(&[(RUN_NOW, &[Step::Reset(bytes)])]).await;
+        let error = plain(&server).run_now(&request()).await.unwrap_err();
+        assert!(
+            error.may_have_taken_effect() && !error.is_definite(),
+            "{error:?}"
+        );
+        assert_eq!(server.lines().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn fault_20_a_server_that_dribbles_meets_the_total_deadline() {
     let limits = Limits {
         total: Duration::from_millis(100),
         ..Limits::default()
@@ -199,7 +260,7 @@ async fn queries_stand_in_no_error() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_early_is_no_definite_answer() {
+async fn fault_20_a_body_that_ends_early_is_no_definite_answer() {
     let cut = Step::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"run_id\": 7}".to_vec());
     let server = Server::start(&[(RUN_NOW, &[cut])]).await;
     let error = plain(&server).run_now(&request()).await.unwrap_err();
@@ -248,7 +309,7 @@ fn unreachable_host(host: &str) -> Workspace {
 }
 
 #[tokio::test]
-async fn a_refused_connection_means_that_nothing_arrived() {
+async fn fault_14_a_refused_connection_means_that_nothing_arrived() {
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
@@ -268,7 +329,7 @@ async fn a_refused_connection_means_that_nothing_arrived() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_is_named_as_such() {
+async fn fault_23_a_server_that_speaks_no_tls_is_named_as_such() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let plain_text = async {

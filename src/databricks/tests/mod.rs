@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod network;
 mod secrets;
 mod server;
 mod tokens;
@@ -34,6 +35,7 @@ type Waits = Arc<Mutex<Vec<Duration>>>;
 fn connect(server: &Server, auth: Auth, limits: Limits) -> (Workspace, Waits) {
     let waits = Waits::default();
     let sink = Arc::clone(&waits);
+    let slept = Arc::clone(&waits);
     let pacing = Pacing {
         random: Arc::new(|| 1.0),
         sleep: Arc::new(move |wait| {
@@ -48,7 +50,16 @@ fn connect(server: &Server, auth: Auth, limits: Limits) -> (Workspace, Waits) {
         sources: std::collections::BTreeMap::new(),
     };
     let settings = Settings { limits, pacing };
-    let workspace = Workspace::new(connection, settings, Arc::new(local_time)).unwrap();
+    // No time goes by but in waits.
+    let clock = move || {
+        let LocalTime { wall, monotonic } = local_time();
+        let waited: Duration = slept.lock().unwrap().iter().sum();
+        LocalTime {
+            wall,
+            monotonic: monotonic + waited,
+        }
+    };
+    let workspace = Workspace::new(connection, settings, Arc::new(clock)).unwrap();
     (workspace, waits)
 }
 

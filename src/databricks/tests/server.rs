@@ -18,6 +18,10 @@ pub(super) enum Step {
     LoseAnswer,
     /// These bytes, and then nothing more for ever.
     Stall(Vec<u8>),
+    /// A body without an end, as fast as it is taken.
+    Endless,
+    /// These bytes, and then the connection is reset.
+    Reset(Vec<u8>),
 }
 
 /// Answers with a status and a JSON body.
@@ -131,6 +135,18 @@ async fn serve(mut stream: TcpStream, script: Script, sink: Arc<Mutex<Vec<Receiv
     match step.unwrap_or(missing) {
         Step::Bytes(bytes) => stream.write_all(&bytes).await.unwrap_or(()),
         Step::CloseAtOnce | Step::LoseAnswer => {}
+        Step::Endless => {
+            let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
+            let mut going = stream.write_all(head).await;
+            while going.is_ok() {
+                going = stream.write_all(&chunk).await;
+            }
+        }
+        Step::Reset(bytes) => {
+            stream.write_all(&bytes).await.unwrap_or(());
+            stream.set_zero_linger().unwrap();
+        }
         Step::Stall(bytes) => {
             stream.write_all(&bytes).await.unwrap_or(());
             std::future::pending::<()>().await;

@@ -2,7 +2,9 @@
 
 use super::server::{Server, Step, json};
 use super::{connect, plain, principal, run};
-use crate::databricks::{ApiError, JobId, Limits, RunRequest, Workspace};
+use crate::databricks::{
+    ApiError, Host, JobId, Limits, LocalTime, ResolvedConnection, RunRequest, Settings, Workspace,
+};
 
 const TOKEN: &str = "/oidc/v1/token";
 const GET: &str = "/api/2.2/jobs/runs/get";
@@ -77,7 +79,7 @@ async fn a_token_is_asked_for_once_and_kept() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_renewed_once_and_the_request_repeated() {
+async fn fault_21_an_expired_token_is_renewed_once_and_the_request_repeated() {
     for refusal in [expired(), json(401, "{}")] {
         let server = Server::start(&[
             (TOKEN, &[granted("t1"), granted("t2")]),
@@ -121,6 +123,26 @@ async fn a_refused_start_is_repeated_with_the_same_idempotency_token() {
 }
 
 #[tokio::test]
+async fn fault_21_a_wall_clock_that_is_years_off_makes_no_token_old_or_young() {
+    for now in ["1996-11-20T06:00:00Z", "2096-11-20T06:00:00Z"] {
+        let server = Server::start(&[(TOKEN, &[granted("t1")]), (GET, &[good(), good()])]).await;
+        let connection = ResolvedConnection {
+            host: Host::parse(&server.origin()).unwrap(),
+            auth: principal(),
+            sources: std::collections::BTreeMap::new(),
+        };
+        let clock = std::sync::Arc::new(move || LocalTime {
+            wall: now.parse().unwrap(),
+            monotonic: std::time::Duration::from_secs(1000),
+        });
+        let workspace = Workspace::new(connection, Settings::default(), clock).unwrap();
+        workspace.get_run(run(7)).await.unwrap();
+        workspace.get_run(run(7)).await.unwrap();
+        assert_eq!(tokens_of_reads(&server), ["t1", "t1"]);
+    }
+}
+
+#[tokio::test]
 async fn a_second_refusal_is_final() {
     let server = Server::start(&[
         (TOKEN, &[granted("t1"), granted("t2"), granted("t3")]),
@@ -141,7 +163,7 @@ async fn a_personal_token_cannot_be_renewed() {
 }
 
 #[tokio::test]
-async fn a_missing_right_is_not_taken_for_an_expired_token() {
+async fn fault_22_a_missing_right_is_not_taken_for_an_expired_token() {
     let denied = json(
         403,
         r#"{"error_code": "PERMISSION_DENIED", "message": "User x does not have View"}"#,
@@ -153,7 +175,7 @@ async fn a_missing_right_is_not_taken_for_an_expired_token() {
 }
 
 #[tokio::test]
-async fn many_requests_wait_for_one_renewal() {
+async fn fault_21_many_requests_wait_for_one_renewal() {
     let server = Server::start(&[
         (TOKEN, &[granted("t1"), granted("t2"), granted("t3")]),
         (GET, &[good(), expired(), expired(), good(), good()]),
@@ -168,7 +190,7 @@ async fn many_requests_wait_for_one_renewal() {
 }
 
 #[tokio::test]
-async fn a_failed_renewal_fails_for_all_who_waited() {
+async fn fault_21_a_failed_renewal_fails_for_all_who_waited() {
     let refused = json(
         401,
         r#"{"error": "invalid_client", "error_description": "unknown secret"}"#,

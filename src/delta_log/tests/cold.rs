@@ -77,7 +77,7 @@ fn a_table_that_never_had_data_is_told_from_one_whose_change_is_out_of_sight() {
 }
 
 #[test]
-fn what_stands_only_in_a_checkpoint_is_unknown() {
+fn fault_34_what_stands_only_in_a_checkpoint_is_unknown() {
     let table = Table::new("t");
     table.commit(1, &[ADD]);
     table.checkpoint(1);
@@ -112,7 +112,7 @@ fn nothing_there_is_absent() {
 }
 
 #[test]
-fn foreign_files_do_not_disturb() {
+fn fault_33_34_foreign_files_do_not_disturb() {
     let table = Table::new("t");
     table.commit(1, &[ADD]);
     table.raw("_last_checkpoint", b"{\"version\":99");
@@ -154,7 +154,7 @@ fn refused_protocols_are_named() {
 }
 
 #[test]
-fn commit_times_are_strictly_increasing_whatever_the_files_say() {
+fn fault_38_commit_times_are_strictly_increasing_whatever_the_files_say() {
     let table = Table::new("t");
     table.checksum(3, "t");
     for version in 1..=3 {
@@ -168,7 +168,7 @@ fn commit_times_are_strictly_increasing_whatever_the_files_say() {
 }
 
 #[test]
-fn in_commit_timestamps_count_when_the_table_asks_for_them() {
+fn fault_38_in_commit_timestamps_count_when_the_table_asks_for_them() {
     let table = Table::empty();
     let info = |stamp: i64| format!(r#"{{"commitInfo":{{"inCommitTimestamp":{stamp}}}}}"#);
     table.commit(0, &[

@@ -4,7 +4,7 @@ use super::super::directory::LogDirectory;
 use super::*;
 
 #[test]
-fn a_torn_commit_keeps_the_last_good_one() {
+fn fault_33_a_torn_commit_keeps_the_last_good_one() {
     for torn in [&b""[..], b"{\"add\":{\"path\"", b"no json", b"\xff\xfe\n"] {
         let table = Table::new("t");
         let head = table.cold().head;
@@ -21,7 +21,7 @@ fn a_torn_commit_keeps_the_last_good_one() {
 }
 
 #[test]
-fn good_commits_before_a_torn_one_are_taken_and_it_is_never_skipped() {
+fn fault_33_good_commits_before_a_torn_one_are_taken_and_it_is_never_skipped() {
     let table = Table::new("t");
     let head = table.cold().head;
     table.commit(1, &[ADD]);
@@ -57,7 +57,7 @@ fn a_log_of_one_torn_commit_is_unknown() {
 }
 
 #[test]
-fn a_missing_commit_is_named() {
+fn fault_33_a_missing_commit_is_named() {
     let table = Table::new("t");
     let head = table.cold().head;
     table.commit(1, &[ADD]);
@@ -125,7 +125,7 @@ fn a_file_that_a_listing_left_out_is_no_hole() {
 }
 
 #[test]
-fn a_checkpoint_without_all_its_parts_covers_nothing() {
+fn fault_34_a_checkpoint_without_all_its_parts_covers_nothing() {
     let table = Table::empty();
     table.commit(5, &[PROTOCOL, &metadata("t"), ADD]);
     table.raw(

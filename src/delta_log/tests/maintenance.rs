@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn maintenance_never_moves_the_data_version() {
+fn fault_36_maintenance_never_moves_the_data_version() {
     let table = Table::new("t");
     let mut head = table.cold().head;
     let config = r#"{"metaData":{"id":"t","configuration":{"delta.appendOnly":"true"}}}"#;

@@ -71,7 +71,7 @@ fn recreated(commits: u64) -> (Table, KnownHead) {
 }
 
 #[test]
-fn a_table_made_again_is_noticed_at_lower_equal_and_higher_versions() {
+fn fault_35_a_table_made_again_is_noticed_at_lower_equal_and_higher_versions() {
     for commits in [1, 3, 5] {
         let (table, head) = recreated(commits);
         let update = table.warm(&head);
@@ -87,7 +87,7 @@ fn a_table_made_again_is_noticed_at_lower_equal_and_higher_versions() {
 }
 
 #[test]
-fn a_log_that_was_rolled_back_is_another_log_even_with_the_same_id() {
+fn fault_36_a_log_that_was_rolled_back_is_another_log_even_with_the_same_id() {
     let table = Table::new("t");
     table.commit(1, &[ADD]);
     let head = table.cold().head;
@@ -142,7 +142,7 @@ fn cleaning_up_what_was_read_is_no_gap() {
 }
 
 #[test]
-fn commits_that_were_cleaned_away_unread_are_a_gap() {
+fn fault_34_commits_that_were_cleaned_away_unread_are_a_gap() {
     let table = Table::new("t");
     let head = table.cold().head;
     for version in 1..=6 {

@@ -47,7 +47,7 @@ fn a_settled_asset_waits_until_all_inputs_incorporate_the_cut() {
 }
 
 #[test]
-fn a_source_that_never_rests_starves_nobody() {
+fn fault_32_a_source_that_never_rests_starves_nobody() {
     let mut world = diamond();
     world.later(1);
     world.commit("raw.a", 1);

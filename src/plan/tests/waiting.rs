@@ -13,7 +13,7 @@ fn pair() -> World {
 }
 
 #[test]
-fn settle_waits_for_quiet_inputs_but_not_for_ever() {
+fn fault_32_settle_waits_for_quiet_inputs_but_not_for_ever() {
     let mut world = pair().on_change("mart.b", |on| on.settle = Some(TimeDelta::minutes(5)));
     world.later(1);
     world.commit("raw.a", 1);
@@ -139,7 +139,7 @@ fn updates_on_all_waits_for_every_direct_input() {
 }
 
 #[test]
-fn limits_are_reasons_and_more_important_tiers_go_first() {
+fn fault_61_limits_are_reasons_and_more_important_tiers_go_first() {
     let mut world = World::new().source("raw.a");
     for name in ["mart.x", "mart.y", "mart.z"] {
         world = world.table(name, &["raw.a"]);

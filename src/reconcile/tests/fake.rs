@@ -78,6 +78,9 @@ pub(super) struct Shared {
     /// How late a new run shows up in `get` and `list`.
     pub(super) visible_after: TimeDelta,
     next_run: i64,
+    sending: usize,
+    /// The most requests to start a run that were ever under way at once.
+    pub(super) most_sending: usize,
 }
 
 /// Every port at once.
@@ -109,6 +112,8 @@ impl Fake {
             calls: Vec::new(),
             visible_after: TimeDelta::zero(),
             next_run: 100,
+            sending: 0,
+            most_sending: 0,
         })))
     }
 
@@ -285,6 +290,11 @@ impl Jobs for Fake {
     }
 
     async fn run_now(&self, request: &RunRequest) -> Result<RunId, JobsError> {
+        {
+            let mut shared = self.get();
+            shared.sending += 1;
+            shared.most_sending = shared.most_sending.max(shared.sending);
+        }
         // Others get their turn while a request is under way.
         tokio::task::yield_now().await;
         let answer = {
@@ -311,6 +321,7 @@ impl Jobs for Fake {
             answer
         };
         tokio::task::yield_now().await;
+        self.get().sending -= 1;
         answer
     }
 

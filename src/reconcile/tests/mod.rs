@@ -3,6 +3,7 @@
 mod adoption;
 mod fake;
 mod following;
+mod herd;
 mod outside;
 mod protocol;
 mod random;

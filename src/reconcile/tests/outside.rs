@@ -35,7 +35,7 @@ fn another_writers_rewrite_replaces_what_was_consumed() {
 }
 
 #[test]
-fn a_restore_to_what_an_older_input_gave_is_built_again() {
+fn fault_36_a_restore_to_what_an_older_input_gave_is_built_again() {
     let mut sim = built();
     sim.write("src");
     assert_eq!(sim.converge(), 1);
@@ -178,7 +178,7 @@ fn a_repair_from_outside_ends_a_failure() {
 }
 
 #[test]
-fn a_write_from_the_ends_of_time_stops_nothing() {
+fn fault_38_a_write_from_the_ends_of_time_stops_nothing() {
     for at in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
         let mut sim = Sim::new().source("src").table("mid", &["src"]);
         for name in ["src", "mid"] {

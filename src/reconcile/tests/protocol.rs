@@ -29,7 +29,7 @@ fn check_ledger(sim: &Sim) {
 }
 
 #[test]
-fn a_crash_between_any_two_steps_is_repaired_by_the_next_pass() {
+fn fault_01_02_03_05_a_crash_between_any_two_steps_is_repaired_by_the_next_pass() {
     let steps = [
         (Before, "intend"),
         (After, "intend"),
@@ -55,7 +55,7 @@ fn a_crash_between_any_two_steps_is_repaired_by_the_next_pass() {
 }
 
 #[test]
-fn a_crash_around_the_end_of_a_run_is_repaired_by_the_next_pass() {
+fn fault_06_a_crash_around_the_end_of_a_run_is_repaired_by_the_next_pass() {
     let steps = [
         (Before, "record_sightings"),
         (After, "record_sightings"),
@@ -78,7 +78,7 @@ fn a_crash_around_the_end_of_a_run_is_repaired_by_the_next_pass() {
 }
 
 #[test]
-fn a_lost_answer_leaves_one_run() {
+fn fault_04_a_lost_answer_leaves_one_run() {
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
         let mut sim = missing();
         sim.fault(fault);
@@ -90,6 +90,23 @@ fn a_lost_answer_leaves_one_run() {
         assert_eq!(sim.runs(), 1);
         sim.finish("mid");
         assert_eq!(sim.converge(), 0);
+    }
+}
+
+#[test]
+fn fault_07_a_request_that_arrives_after_its_repetition_finds_its_token_used() {
+    for seconds in [20, 120, 299] {
+        let mut sim = missing();
+        sim.fault(Fault::Late(seconds));
+        sim.pass();
+        sim.later(10);
+        sim.pass();
+        assert_eq!(sim.intent().state, IntentState::Running);
+        sim.later(seconds);
+        assert_eq!(sim.runs(), 1, "{seconds}");
+        sim.finish("mid");
+        assert_eq!(sim.converge(), 0, "{seconds}");
+        check_ledger(&sim);
     }
 }
 
@@ -106,7 +123,7 @@ fn a_run_that_ended_before_its_answer_arrived_is_settled() {
 }
 
 #[test]
-fn a_plea_for_patience_stops_sending_and_loses_no_answer() {
+fn fault_16_18_a_plea_for_patience_stops_sending_and_loses_no_answer() {
     let mut sim = Sim::new().source("src");
     let names: Vec<String> = (10..30).map(|number| format!("t{number}")).collect();
     for name in &names {
@@ -162,7 +179,7 @@ fn without_credentials_nothing_is_closed() {
 }
 
 #[test]
-fn a_definite_refusal_closes_the_intent_and_holds_what_is_downstream() {
+fn fault_22_a_definite_refusal_closes_the_intent_and_holds_what_is_downstream() {
     let forbidden = JobsError::Forbidden {
         message: "no".to_owned(),
         hint: "grant CAN_MANAGE_RUN".to_owned(),
@@ -212,7 +229,7 @@ fn a_refusal_is_not_believed_of_a_request_that_may_have_had_its_effect() {
 }
 
 #[test]
-fn a_token_whose_run_was_deleted_counts_as_cancelled() {
+fn fault_09_a_token_whose_run_was_deleted_counts_as_cancelled() {
     let mut sim = missing();
     sim.fault(Fault::Answer(JobsError::TokenRunDeleted(
         "deleted".to_owned(),
@@ -223,7 +240,7 @@ fn a_token_whose_run_was_deleted_counts_as_cancelled() {
 }
 
 #[test]
-fn a_process_that_slept_between_stamp_and_send_does_not_send() {
+fn fault_12_a_process_that_slept_between_stamp_and_send_does_not_send() {
     let mut sim = missing();
     let asleep = sim.fake.clone();
     let sleep = move |_: &crate::store::Store| {
@@ -258,7 +275,7 @@ fn a_process_that_slept_before_the_stamp_does_not_send_an_old_token() {
 }
 
 #[test]
-fn a_holder_that_lost_its_lease_writes_and_sends_no_more() {
+fn fault_12_a_holder_that_lost_its_lease_writes_and_sends_no_more() {
     let steps = ["record_sightings", "record_cuts", "intend", "stamp"];
     for step in steps {
         let mut sim = missing();
@@ -301,7 +318,7 @@ fn an_answer_that_comes_after_the_lease_was_lost_is_still_true() {
 }
 
 #[test]
-fn the_state_of_one_workspace_is_not_used_with_another() {
+fn fault_60_the_state_of_one_workspace_is_not_used_with_another() {
     let mut sim = missing();
     sim.pass();
     assert_eq!(

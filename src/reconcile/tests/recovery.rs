@@ -47,7 +47,7 @@ fn a_transient_failure_is_tried_again_later_with_a_new_token() {
 }
 
 #[test]
-fn exhausted_attempts_are_quarantined_until_something_changes() {
+fn fault_31_exhausted_attempts_are_quarantined_until_something_changes() {
     let mut sim = missing().table("top", &["mid"]);
     for _ in 0..3 {
         sim.later(600);
@@ -78,7 +78,7 @@ fn exhausted_attempts_are_quarantined_until_something_changes() {
 }
 
 #[test]
-fn readers_of_what_failed_are_held() {
+fn fault_31_readers_of_what_failed_are_held() {
     let mut sim = missing().table("top", &["mid"]);
     assert_eq!(sim.converge(), 2);
     sim.write("src");
@@ -111,7 +111,7 @@ fn a_run_that_a_person_cancelled_is_not_tried_again() {
 }
 
 #[test]
-fn a_run_that_takes_too_long_is_cancelled_and_counts_as_failed_when_it_ended() {
+fn fault_28_a_run_that_takes_too_long_is_cancelled_and_counts_as_failed_when_it_ended() {
     let mut sim = missing();
     sim.timeout = Some(TimeDelta::minutes(10));
     sim.pass();
@@ -155,7 +155,7 @@ fn a_run_whose_start_the_service_does_not_tell_is_not_taken_for_old() {
 }
 
 #[test]
-fn a_run_of_somebody_else_is_refused() {
+fn fault_10_a_run_of_somebody_else_is_refused() {
     let mut sim = missing();
     sim.pass();
     let wrong = "01SOMEBODYELSE.1".to_owned();
@@ -174,7 +174,7 @@ fn a_run_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn a_run_that_does_not_show_up_yet_is_not_given_up() {
+fn fault_26_a_run_that_does_not_show_up_yet_is_not_given_up() {
     let mut sim = missing();
     sim.fake.get().visible_after = TimeDelta::minutes(1);
     sim.pass();
@@ -187,7 +187,7 @@ fn a_run_that_does_not_show_up_yet_is_not_given_up() {
 }
 
 #[test]
-fn a_run_that_the_service_forgot_is_judged_by_its_table() {
+fn fault_29_a_run_that_the_service_forgot_is_judged_by_its_table() {
     // It wrote its table, and that was seen at once, or before, or never happened.
     for seen_before in [false, true] {
         let mut sim = missing();
@@ -228,7 +228,7 @@ fn what_an_earlier_attempt_wrote_is_no_proof_for_a_forgotten_one() {
 }
 
 #[test]
-fn beyond_the_horizon_a_run_is_found_by_its_correlation() {
+fn fault_08_beyond_the_horizon_a_run_is_found_by_its_correlation() {
     let mut sim = forgotten(Fault::LostAnswer);
     sim.fake.get().token_memory = TimeDelta::hours(1);
     sim.pass();
@@ -293,7 +293,7 @@ fn while_nobody_can_tell_an_attempt_stays_uncertain() {
 }
 
 #[test]
-fn a_service_that_cannot_be_asked_leaves_runs_as_they_are() {
+fn fault_14_a_service_that_cannot_be_asked_leaves_runs_as_they_are() {
     let mut sim = missing();
     sim.pass();
     let lost = JobsError::Unanswered("timed out".to_owned());
@@ -320,7 +320,7 @@ fn many_runs_are_asked_for_in_one_sweep() {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_neither_sends_twice_nor_waits_for_ever() {
+fn fault_47_a_wall_clock_that_jumps_neither_sends_twice_nor_waits_for_ever() {
     for hours in [-24 * 365, -2, 2, 24 * 365] {
         let jump = |sim: &Sim| {
             let mut shared = sim.fake.get();

@@ -28,7 +28,7 @@ fn code(sim: &Sim, name: &str) -> String {
 }
 
 #[test]
-fn a_torn_commit_holds_its_readers_and_nobody_else() {
+fn fault_33_a_torn_commit_holds_its_readers_and_nobody_else() {
     let mut sim = built();
     let torn = sim.write("src");
     sim.log("src", |log| log.torn = Some(torn));
@@ -126,7 +126,7 @@ fn a_source_that_was_gone_and_comes_back_as_another_is_consumed_anew() {
 }
 
 #[test]
-fn a_table_that_was_recreated_between_two_looks_is_consumed_anew() {
+fn fault_35_a_table_that_was_recreated_between_two_looks_is_consumed_anew() {
     for same_id in [false, true] {
         let mut sim = built();
         for _ in 0..5 {
@@ -178,7 +178,7 @@ fn a_replaced_table_keeps_its_log_and_is_consumed_anew() {
 }
 
 #[test]
-fn a_gap_in_the_log_counts_as_a_change() {
+fn fault_34_49_a_gap_in_the_log_counts_as_a_change() {
     let mut sim = built();
     let now = sim.fake.get().now;
     sim.write("src");
@@ -204,7 +204,7 @@ fn a_recreated_table_of_ours_was_not_built_by_us() {
 }
 
 #[test]
-fn one_denial_of_the_catalog_does_not_drop_a_table() {
+fn fault_22_one_denial_of_the_catalog_does_not_drop_a_table() {
     let mut sim = Sim::new()
         .source("src")
         .table("mid", &["src"])
@@ -235,7 +235,7 @@ fn one_denial_of_the_catalog_does_not_drop_a_table() {
 }
 
 #[test]
-fn without_an_answer_of_the_catalog_nothing_is_known_and_nothing_is_triggered() {
+fn fault_15_without_an_answer_of_the_catalog_nothing_is_known_and_nothing_is_triggered() {
     let mut sim = Sim::new()
         .source("src")
         .table("mid", &["src"])

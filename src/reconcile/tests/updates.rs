@@ -50,7 +50,7 @@ fn an_update_during_the_run_is_incorporated_by_a_later_run() {
 }
 
 #[test]
-fn updates_between_two_passes_are_incorporated_by_one_run() {
+fn fault_32_updates_between_two_passes_are_incorporated_by_one_run() {
     let mut sim = built();
     for _ in 0..5 {
         sim.write("src");
@@ -61,12 +61,29 @@ fn updates_between_two_passes_are_incorporated_by_one_run() {
 }
 
 #[test]
-fn an_update_while_nobody_was_there_is_incorporated() {
+fn fault_49_an_update_while_nobody_was_there_is_incorporated() {
     let mut sim = built();
     sim.write("src");
     sim.later(40 * 24 * 3600);
     sim.restart();
     assert_eq!(sim.converge(), 2);
+}
+
+#[test]
+fn fault_49_forty_days_of_absence_are_caught_up_by_one_run_of_each_table() {
+    let mut sim = Sim::new()
+        .source("src")
+        .table("mid", &["src"])
+        .table("top", &["mid"]);
+    assert_eq!(sim.converge(), 2);
+    for _ in 0..40 {
+        sim.later(24 * 3600);
+        sim.write("src");
+    }
+    let newest = sim.log("src", |log| log.newest_data()).unwrap();
+    sim.restart();
+    assert_eq!(sim.converge(), 2);
+    assert_eq!(sim.consumption("mid", "src"), format!("v{newest} by run"));
 }
 
 #[test]
@@ -118,7 +135,7 @@ fn a_pass_that_only_waits_writes_nothing_new_either() {
 }
 
 #[test]
-fn success_without_a_commit_is_not_repeated() {
+fn fault_30_success_without_a_commit_is_not_repeated() {
     let mut sim = built();
     sim.write("src");
     sim.pass();
@@ -187,7 +204,7 @@ fn under_latest_nobody_is_waited_for_and_the_rest_follows() {
 }
 
 #[test]
-fn limits_hold_over_passes_and_everybody_gets_a_turn() {
+fn fault_61_limits_hold_over_passes_and_everybody_gets_a_turn() {
     let mut sim = Sim::new().source("src");
     for name in ["a", "b", "c", "d", "e"] {
         sim = sim.table(name, &["src"]);

@@ -68,7 +68,7 @@ fn a_backup_is_one_private_file_that_holds_everything_and_overwrites_nothing() {
 }
 
 #[test]
-fn every_open_intent_is_in_doubt_after_a_restore_and_nobody_holds_the_lease() {
+fn fault_53_every_open_intent_is_in_doubt_after_a_restore_and_nobody_holds_the_lease() {
     let place = Place::new();
     open_in_every_state(&place);
     let backup = place.folder.path().join("backup.db");

@@ -98,7 +98,7 @@ fn nothing_is_lost_between_two_openings() {
 }
 
 #[test]
-fn what_was_written_is_there_even_if_the_log_was_never_put_away() {
+fn fault_50_what_was_written_is_there_even_if_the_log_was_never_put_away() {
     let place = Place::new();
     let copied = Place::new();
     let store = place.open();

@@ -55,7 +55,7 @@ fn a_takeover_is_on_the_record_and_a_handover_is_not() {
 }
 
 #[test]
-fn a_clock_that_jumped_does_not_make_a_lease_immortal() {
+fn fault_47_a_clock_that_jumped_does_not_make_a_lease_immortal() {
     let place = Place::new();
     let store = place.open();
     let wrong = at(0) + TimeDelta::days(3650);
@@ -67,7 +67,7 @@ fn a_clock_that_jumped_does_not_make_a_lease_immortal() {
 }
 
 #[test]
-fn an_epoch_is_greater_than_that_of_any_intent() {
+fn fault_13_an_epoch_is_greater_than_that_of_any_intent() {
     let place = Place::new();
     let store = place.open();
     let lease = store.acquire_lease("one", at(0), HOUR).unwrap();
@@ -84,7 +84,7 @@ fn an_epoch_is_greater_than_that_of_any_intent() {
 }
 
 #[test]
-fn who_lost_the_lease_writes_nothing() {
+fn fault_12_who_lost_the_lease_writes_nothing() {
     let place = Place::new();
     let (one, two) = (place.open(), place.open());
     let lost = one.acquire_lease("one", at(0), HOUR).unwrap();
@@ -129,7 +129,7 @@ fn who_lost_the_lease_writes_nothing() {
 }
 
 #[test]
-fn of_many_that_race_for_the_lease_one_gets_it() {
+fn fault_11_of_many_that_race_for_the_lease_one_gets_it() {
     let place = Place::new();
     let barrier = Barrier::new(8);
     let path = place.path();

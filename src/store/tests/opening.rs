@@ -74,7 +74,7 @@ fn a_reader_sees_what_a_writer_does_and_writes_nothing() {
 }
 
 #[test]
-fn a_newer_schema_is_refused_and_left_alone() {
+fn fault_55_a_newer_schema_is_refused_and_left_alone() {
     let place = Place::new();
     drop(place.open());
     place.raw().pragma_update(None, "user_version", 3).unwrap();
@@ -119,7 +119,7 @@ fn a_text_file_is_no_state() {
 }
 
 #[test]
-fn a_zeroed_page_is_found_at_opening() {
+fn fault_53_a_zeroed_page_is_found_at_opening() {
     for page in [0_usize, 1, 2, 5, 9] {
         let place = Place::new();
         filled(&place);
@@ -136,7 +136,7 @@ fn a_zeroed_page_is_found_at_opening() {
 }
 
 #[test]
-fn a_truncated_file_is_found_at_opening() {
+fn fault_53_a_truncated_file_is_found_at_opening() {
     let place = Place::new();
     filled(&place);
     let bytes = std::fs::read(place.path()).unwrap();
@@ -181,7 +181,7 @@ fn a_copy_in_memory_runs_the_same_code_and_leaves_the_file_alone() {
 }
 
 #[test]
-fn a_nearly_full_disk_stops_intents_and_nothing_else() {
+fn fault_51_a_nearly_full_disk_stops_intents_and_nothing_else() {
     let place = Place::new();
     let mut store = place.open();
     let lease = lease(&store);
@@ -197,7 +197,7 @@ fn a_nearly_full_disk_stops_intents_and_nothing_else() {
 }
 
 #[test]
-fn a_database_that_stays_locked_says_so() {
+fn fault_54_a_database_that_stays_locked_says_so() {
     let place = Place::new();
     let store = place.open();
     store
@@ -215,7 +215,7 @@ fn a_database_that_stays_locked_says_so() {
 }
 
 #[test]
-fn a_state_serves_one_workspace() {
+fn fault_60_a_state_serves_one_workspace() {
     let place = Place::new();
     let store = place.open();
     let lease = lease(&store);
