@@ -93,12 +93,10 @@ fn syntax_help(text: &str, spot: &Spot) -> Option<String> {
 
 fn nul_byte(text: &str, skipped: usize) -> Option<Spot> {
     let at = text.find('\0')?;
-    let before = text.get(..at)?;
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let spot = Spot::of_range(text, at..at + 1);
     Some(Spot {
-        line: before.matches('\n').count() + 1,
-        column: before.get(line_start..)?.chars().count() + 1,
         span: at + skipped..at + skipped + 1,
+        ..spot
     })
 }
 
