@@ -4,7 +4,7 @@ use super::super::directory::LogDirectory;
 use super::*;
 
 #[test]
-fn a_torn_commit_keeps_the_last_good_one() {
+fn fault_33_a_torn_commit_keeps_the_last_good_one() {
     for torn in [&b""[..], b"{\"add\":{\"path\"", b"no json", b"\xff\xfe\n"] {
         let table = Table::new("t");
         let head = table.cold().head;
@@ -21,7 +21,7 @@ fn a_torn_commit_keeps_the_last_good_one() {
 }
 
 #[test]
-fn good_commits_before_a_torn_one_are_taken_and_it_is_never_skipped() {
+fn fault_33_good_commits_before_a_torn_one_are_taken_and_it_is_never_skipped() {
     let table = Table::new("t");
     let head = table.cold().head;
     table.commit(1, &[ADD]);
@@ -40,7 +40,7 @@ fn good_commits_before_a_torn_one_are_taken_and_it_is_never_skipped() {
 }
 
 #[test]
-fn a_cold_reading_ends_below_a_torn_commit_it_passes() {
+fn fault_33_a_cold_reading_ends_below_a_torn_commit_it_passes() {
     let table = Table::new("t");
     table.raw(&commit_file(1), b"{");
     table.commit(2, &[COMPACT]);
@@ -50,14 +50,14 @@ fn a_cold_reading_ends_below_a_torn_commit_it_passes() {
 }
 
 #[test]
-fn a_log_of_one_torn_commit_is_unknown() {
+fn fault_33_a_log_of_one_torn_commit_is_unknown() {
     let table = Table::empty();
     table.raw(&commit_file(0), b"");
     assert_eq!(unknown(table.read(None)).code(), "torn_commit");
 }
 
 #[test]
-fn a_missing_commit_is_named() {
+fn fault_33_a_missing_commit_is_named() {
     let table = Table::new("t");
     let head = table.cold().head;
     table.commit(1, &[ADD]);
@@ -76,7 +76,7 @@ fn a_missing_commit_is_named() {
 }
 
 #[test]
-fn a_listing_finds_commits_beyond_a_wide_hole() {
+fn fault_33_a_listing_finds_commits_beyond_a_wide_hole() {
     let table = Table::new("t");
     let head = table.cold().head;
     table.commit(5, &[ADD]);
@@ -114,7 +114,7 @@ fn a_hole_that_a_checkpoint_covers_is_a_gap() {
 }
 
 #[test]
-fn a_file_that_a_listing_left_out_is_no_hole() {
+fn fault_33_a_file_that_a_listing_left_out_is_no_hole() {
     let table = Table::new("t");
     table.commit(2, &[ADD]);
     let log = LogDirectory::of(table.location());
