@@ -18,7 +18,8 @@ pub fn delta_commit(bytes: &[u8]) {
     match &parsed {
         Ok(parsed) => {
             assert_eq!(parsed.content, fingerprint(bytes));
-            assert_eq!(parsed.commit.changed_data, changes_data(bytes));
+            let expected = changes_data(bytes);
+            assert!(expected.is_none_or(|expected| parsed.commit.changed_data == expected));
             assert_is_kept(&parsed.commit);
             assert_no_cut_passes_for_the_whole(bytes, parsed);
             assert_settles(parsed);
@@ -49,14 +50,19 @@ fn parse(bytes: &[u8]) -> Result<ParsedCommit, CommitError> {
     parse_commit(VERSION, bytes, DateTime::UNIX_EPOCH)
 }
 
-/// Whether any file action says so, found in the slow and obvious way.
-fn changes_data(bytes: &[u8]) -> bool {
+/// Whether any file action says so, found in the slow and obvious way; nothing where a line holds
+/// what only the skipping of values passes over, such as a number without end.
+fn changes_data(bytes: &[u8]) -> Option<bool> {
     let lines = bytes.split(|byte| *byte == b'\n');
-    let actions = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    actions
-        .flat_map(|action| ["add", "remove"].map(|name| action.get(name).cloned()))
-        .flatten()
-        .any(|file| !file.is_null() && file.get("dataChange") != Some(&Value::Bool(false)))
+    let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+    let actions = lines.map(|line| serde_json::from_str::<Value>(&String::from_utf8_lossy(line)));
+    let actions: Vec<Value> = actions.collect::<Result<_, _>>().ok()?;
+    let files = actions
+        .iter()
+        .flat_map(|action| ["add", "remove"].map(|name| action.get(name)));
+    let says_so =
+        |file: &Value| !file.is_null() && file.get("dataChange") != Some(&Value::Bool(false));
+    Some(files.flatten().any(says_so))
 }
 
 /// What is stored of a commit is what is read back.
@@ -84,7 +90,7 @@ fn assert_no_cut_passes_for_the_whole(bytes: &[u8], whole: &ParsedCommit) {
             .next()
             .unwrap_or_default()
             .trim_ascii();
-        let line = cut.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = cut.split(|byte| *byte == b'\n').count();
         let is_inside = !begun.is_empty() && !missing.is_empty();
         match parse(cut) {
             Ok(part) => {

@@ -16,6 +16,10 @@ fn nested(open: &str, close: &str) -> String {
     format!("{}1{}", open.repeat(DEPTH), close.repeat(DEPTH))
 }
 
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Returns the large inputs of a target.
 pub fn large_inputs(target: &str) -> Vec<Seed> {
     match target {
@@ -69,17 +73,18 @@ fn manifests() -> Vec<Seed> {
 }
 
 fn declarations() -> Vec<Seed> {
-    let mut bomb = "a0: &a0 [x, x]\n".to_owned();
-    for at in 1..40 {
-        bomb.push_str(&format!("a{at}: &a{at} [*a{0}, *a{0}, *a{0}]\n", at - 1));
-    }
-    let merge = (1..2_000).fold("m0: &m0 { a: 1 }\n".to_owned(), |text, at| {
-        format!("{text}m{at}: &m{at} {{ <<: *m{} }}\n", at - 1)
+    let bomb = lines(40, |at| match at {
+        0 => "a0: &a0 [x, x]".to_owned(),
+        _ => format!("a{at}: &a{at} [*a{0}, *a{0}, *a{0}]", at - 1),
     });
-    let entries: String = (0..2_000)
-        .map(|at| format!("  - {{ key: a.t{at}, depends_on: [a.t{}] }}\n", at + 1))
-        .collect();
-    let keys: String = (0..20_000).map(|at| format!("k{at}: 1\n")).collect();
+    let merge = lines(2_000, |at| match at {
+        0 => "m0: &m0 { a: 1 }".to_owned(),
+        _ => format!("m{at}: &m{at} {{ <<: *m{} }}", at - 1),
+    });
+    let entries = lines(2_000, |at| {
+        format!("  - {{ key: a.t{at}, depends_on: [a.t{}] }}", at + 1)
+    });
+    let keys = lines(20_000, |at| format!("k{at}: 1"));
     vec![
         seed("open brackets", "[".repeat(DEPTH)),
         seed("open lists", "- ".repeat(DEPTH)),

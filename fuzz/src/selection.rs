@@ -73,7 +73,7 @@ fn is_named(part: &str, index: AssetIndex) -> bool {
 
 fn named(selection: &Selection) -> Selected {
     let health = |index: AssetIndex| {
-        if index.position() % 2 == 0 {
+        if index.position().is_multiple_of(2) {
             "fresh"
         } else {
             "stale"

@@ -3,6 +3,8 @@
 //!
 //! `make fuzz` goes on from here, without bounds; see the README of this folder.
 
+#![cfg(test)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -11,11 +13,13 @@ use hostile::{Chance, Corpus, TARGETS, large_inputs, mutate};
 /// Hands one input to a target; where a law is broken, keeps the input and says where.
 fn hand(target: &str, what: &str, bytes: &[u8]) {
     let (_, run) = TARGETS.iter().find(|(name, _)| *name == target).unwrap();
-    if let Err(broken) = catch_unwind(AssertUnwindSafe(|| run(bytes))) {
+    if catch_unwind(AssertUnwindSafe(|| run(bytes))).is_err() {
         let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{target}-input"));
         std::fs::write(&file, bytes).unwrap();
-        eprintln!("{target}: {what}; the input is in {}", file.display());
-        std::panic::resume_unwind(broken);
+        panic!(
+            "{target}: {what} breaks a law; the input is in {}",
+            file.display()
+        );
     }
 }
 
