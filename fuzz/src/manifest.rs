@@ -7,7 +7,7 @@ use assets::declaration::{Context, parse_headwater_block};
 use assets::resolve::{DbtInput, ResolveInput};
 
 use crate::project::assert_resolves;
-use crate::text::{assert_bounded, assert_inside, positions};
+use crate::text::{assert_bounded, positions};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -37,11 +37,19 @@ fn read(bytes: &[u8]) -> Result<Manifest, ManifestError> {
 }
 
 fn assert_is_told(error: &ManifestError, bytes: &[u8]) {
-    assert!(error.place().span.end <= bytes.len(), "{error:?}");
-    // Where reading stopped in bytes that are no text has no character to point at.
-    if std::str::from_utf8(bytes).is_ok_and(|text| text.is_char_boundary(error.place().span.start))
-    {
-        assert_inside(error.place(), bytes);
+    let place = error.place();
+    assert!(
+        place.span.start <= place.span.end && place.span.end <= bytes.len(),
+        "{error:?}"
+    );
+    // JSON knows one line end.
+    let before = bytes.get(..place.span.start).unwrap_or_default();
+    let before = before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before);
+    let lines = before.split(|byte| *byte == b'\n');
+    let column = |line: &[u8]| String::from_utf8_lossy(line).chars().count() + 1;
+    assert_eq!(place.line, lines.clone().count(), "{error:?}");
+    if std::str::from_utf8(before).is_ok() {
+        assert_eq!(place.column, lines.last().map_or(1, column), "{error:?}");
     }
     assert_bounded(&[error.to_diagnostic()], 1, None);
 }

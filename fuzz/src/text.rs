@@ -38,7 +38,8 @@ pub(crate) fn assert_inside(place: &Place, bytes: &[u8]) {
     }
 }
 
-/// Counts lines and characters up to a byte, both from 1. A byte order mark has no width.
+/// Counts lines and characters up to a byte, both from 1. The byte order mark of a file has no
+/// width.
 fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let is_crlf = |(index, _): &(usize, &str)| {
@@ -49,11 +50,9 @@ fn line_and_column(text: &str, at: usize) -> (usize, usize) {
         .match_indices(['\n', '\r'])
         .filter(|found| !is_crlf(found));
     let (lines, start) = breaks.fold((1, 0), |(lines, _), (index, _)| (lines + 1, index + 1));
-    let line = before
-        .get(start..)
-        .unwrap_or("")
-        .trim_start_matches('\u{feff}');
-    (lines, line.chars().count() + 1)
+    let line = before.get(start..).unwrap_or("");
+    let is_marked = start == 0 && line.starts_with('\u{feff}');
+    (lines, line.chars().count() + 1 - usize::from(is_marked))
 }
 
 /// Asserts that diagnostics are few, short and without a secret.
