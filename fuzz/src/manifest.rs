@@ -45,11 +45,15 @@ fn assert_is_told(error: &ManifestError, bytes: &[u8]) {
     // JSON knows one line end.
     let before = bytes.get(..place.span.start).unwrap_or_default();
     let before = before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before);
-    let lines = before.split(|byte| *byte == b'\n');
+    let mut lines = before.split(|byte| *byte == b'\n');
     let column = |line: &[u8]| String::from_utf8_lossy(line).chars().count() + 1;
     assert_eq!(place.line, lines.clone().count(), "{error:?}");
     if std::str::from_utf8(before).is_ok() {
-        assert_eq!(place.column, lines.last().map_or(1, column), "{error:?}");
+        assert_eq!(
+            place.column,
+            lines.next_back().map_or(1, column),
+            "{error:?}"
+        );
     }
     assert_bounded(&[error.to_diagnostic()], 1, None);
 }
