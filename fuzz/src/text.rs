@@ -34,7 +34,14 @@ pub(crate) fn assert_inside(place: &Place, bytes: &[u8]) {
             "{place:?} cuts a character"
         );
         let (found_line, found_column) = line_and_column(text, span.start);
-        assert_eq!((*line, *column), (found_line, found_column), "{place:?}");
+        assert_eq!(*line, found_line, "{place:?}");
+        // What a mark is that stands elsewhere, parsers do not agree on.
+        let unmarked = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let is_plain = !unmarked.contains('\u{feff}');
+        assert!(
+            !is_plain || *column == found_column,
+            "{place:?}: {found_column}"
+        );
     }
 }
 
