@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tools demo test crash check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
+.PHONY: help tools demo test simulate crash fuzz check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
 
 # Options of the demonstration: make demo ARGS='--dir ./lakehouse --keep'
 ARGS ?=
@@ -57,6 +57,18 @@ check: tools ## format, lints, documentation, and the two libraries on their own
 
 doctest: tools
 	cargo test --locked --workspace --doc --quiet
+
+# Seconds for each target; one target alone: make fuzz FUZZ=manifest SECONDS_EACH=3600
+SECONDS_EACH ?= 120
+FUZZ ?= api_answer asset_file delta_commit graph manifest project_file selection
+fuzz: tools ## look for inputs that break a law, with cargo-fuzz (needs a C++ compiler)
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing; get it with: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	@export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=line-tables-only; \
+	for target in $(FUZZ); do \
+	  mkdir -p target/fuzz/$$target; \
+	  cargo fuzz run -s none --features libfuzzer $$target target/fuzz/$$target fuzz/corpus/$$target -- \
+	    -dict=fuzz/dictionaries/$$target.dict -max_total_time=$(SECONDS_EACH) -max_len=65536 -timeout=10 -rss_limit_mb=2048; \
+	done
 
 bench: tools ## the measurements of benches/
 	cargo bench --locked

@@ -30,7 +30,8 @@ pub enum RelationError {
 }
 
 impl Relation {
-    /// Parses a dotted name, whose parts may stand in back-ticks or double quotes.
+    /// Parses a dotted name, whose parts may stand in back-ticks or double quotes; a quote inside
+    /// of quotes is written twice.
     ///
     /// # Errors
     ///
@@ -39,10 +40,14 @@ impl Relation {
         let mut parts = Vec::with_capacity(3);
         let mut part = String::new();
         let mut quote = None;
-        for c in text.trim().chars() {
+        let mut chars = text.trim().chars().peekable();
+        while let Some(c) = chars.next() {
             match (quote, c) {
                 (None, '`' | '"') => quote = Some(c),
-                (Some(open), _) if open == c => quote = None,
+                (Some(open), _) if open == c => match chars.next_if_eq(&open) {
+                    Some(_) => part.push(c),
+                    None => quote = None,
+                },
                 (None, '.') => parts.push(std::mem::take(&mut part)),
                 _ => part.extend(c.to_lowercase()),
             }
@@ -62,7 +67,9 @@ impl Relation {
     pub fn from_optional_parts<'a>(
         parts: impl IntoIterator<Item = Option<&'a str>>,
     ) -> Result<Self, RelationError> {
-        Self::from_parts(parts.into_iter().flatten().map(str::to_lowercase).collect())
+        // Letter by letter, as `parse` does: a word as a whole has rules of its own in Greek.
+        let lower = |part: &str| part.chars().flat_map(char::to_lowercase).collect();
+        Self::from_parts(parts.into_iter().flatten().map(lower).collect())
     }
 
     fn from_parts(parts: Vec<String>) -> Result<Self, RelationError> {
@@ -106,9 +113,9 @@ impl fmt::Display for Relation {
             if position > 0 {
                 f.write_str(".")?;
             }
-            // A part that holds a dot has to be quoted, or it would parse as two.
-            if part.contains('.') {
-                write!(f, "`{part}`")?;
+            // What parsing would split, cut or take for a quote has to be quoted itself.
+            if part.contains(['.', '`', '"']) || part.trim() != part {
+                write!(f, "`{}`", part.replace('`', "``"))?;
             } else {
                 f.write_str(part)?;
             }
@@ -137,6 +144,31 @@ mod tests {
         assert_eq!(plain.table(), "revenue");
         assert_eq!(Relation::parse("`a.b`.c").unwrap().to_string(), "`a.b`.c");
         assert_eq!(Relation::parse(&plain.to_string()), Ok(plain));
+    }
+
+    #[test]
+    fn quotes_inside_of_quotes_are_written_twice() {
+        let odd = Relation::parse("`m``x`.\"s\"\"y\".` t`").unwrap();
+        assert_eq!(odd.parts(), ["m`x", "s\"y", " t"]);
+        assert_eq!(odd.to_string(), "`m``x`.`s\"y`.` t`");
+        assert_eq!(Relation::parse("``.a"), Err(RelationError::EmptyPart));
+    }
+
+    #[test]
+    fn parts_and_a_text_give_the_same_lower_case() {
+        for name in ["ΟΔΟΣ", "İstanbul", "STRASSE", "ǅ"] {
+            let parts = Relation::from_optional_parts([None, Some(name)]);
+            assert_eq!(parts, Relation::parse(name), "{name}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_reads_back(parts in proptest::collection::vec("[a-zİΣ.`\" \t-]{1,6}|\\PC{1,4}", 1..4)) {
+            if let Ok(relation) = Relation::from_optional_parts(parts.iter().map(|part| Some(part.as_str()))) {
+                proptest::prop_assert_eq!(Relation::parse(&relation.to_string()), Ok(relation));
+            }
+        }
     }
 
     #[test]

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_100_000_stays_readable() {
+    fn fault_43_a_chain_of_100_000_stays_readable() {
         let chain = (0..100_000).map(|at| match at {
             0 => table(&numbered(0), &[]),
             _ => table(&numbered(at), &[&numbered(at - 1)]),

@@ -8,11 +8,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::databricks::error::{Answer, ApiError, Call};
-use crate::databricks::refusal::read_refusal;
+use crate::databricks::refusal::{Reading, read_refusal};
 use crate::secret::{Secret, mask};
 
 /// The longest foreign message that is kept, in characters.
@@ -32,18 +34,44 @@ const PASSING_MESSAGES: [&str; 6] = [
 ];
 
 /// One complete answer, whatever its status.
-#[derive(Debug)]
-pub(super) struct RawAnswer {
-    pub(super) status: u16,
-    pub(super) content_type: String,
-    pub(super) request_id: Option<String>,
-    pub(super) retry_after: Option<Duration>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// What the body claims to be; empty where nothing is claimed.
+    pub content_type: String,
+    /// The id under which the vendor's support finds the request.
+    pub request_id: Option<String>,
+    /// How long the service asks to wait.
+    pub retry_after: Option<Duration>,
     /// The host of a redirect's target.
-    pub(super) location: Option<String>,
-    pub(super) body: Vec<u8>,
+    pub location: Option<String>,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
 }
 
 impl RawAnswer {
+    /// Takes what status and headers tell of an answer from `url`; the body is still empty.
+    ///
+    /// `now` stands in for the server's clock where the answer has no date.
+    pub fn of_head(status: StatusCode, headers: &HeaderMap, url: &Url, now: DateTime<Utc>) -> Self {
+        let server_now = server_date(headers);
+        let location = header(headers, LOCATION.as_str());
+        Self {
+            status: status.as_u16(),
+            content_type: header(headers, CONTENT_TYPE.as_str())
+                .unwrap_or("")
+                .to_owned(),
+            request_id: header(headers, "x-request-id").map(str::to_owned),
+            retry_after: header(headers, RETRY_AFTER.as_str())
+                .and_then(|value| parse_retry_after(value, server_now, now)),
+            location: location
+                .filter(|_| status.is_redirection())
+                .map(|location| target_host(url, location)),
+            body: Vec::new(),
+        }
+    }
+
     pub(super) fn is_html(&self) -> bool {
         let begin = self.body.trim_ascii_start();
         self.content_type.starts_with("text/html") || begin.first() == Some(&b'<')
@@ -64,8 +92,26 @@ impl RawAnswer {
     }
 }
 
+/// Returns the text of a header; nothing where it is no text.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Returns the time by the server's clock, if the headers tell it.
+pub(super) fn server_date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    header(headers, DATE.as_str()).and_then(parse_http_date)
+}
+
+/// Returns the origin that a redirect names; its path and query may hold secrets.
+fn target_host(from: &Url, location: &str) -> String {
+    from.join(location).map_or_else(
+        |_| "an unreadable address".into(),
+        |url| url.origin().ascii_serialization(),
+    )
+}
+
 /// Turns every answer that is not a 2xx into the error it means.
-pub(super) fn check_status(
+pub fn check_status(
     call: &Call,
     raw: RawAnswer,
     secrets: &[&Secret],
@@ -76,22 +122,23 @@ pub(super) fn check_status(
         }
         return Ok(raw);
     }
-    let (is_json, refusal) = read_refusal(&raw);
+    let (reading, refusal) = read_refusal(&raw);
     let retry_after = raw.retry_after.or(refusal.retry_delay);
+    let shown = |text: &str| cut(&mask(&one_line(text), secrets));
     let answer = Box::new(Answer {
         status: raw.status,
-        error_code: refusal.code.map(|code| shorten(&mask(&code, secrets))),
-        message: shorten(&mask(&refusal.message, secrets)),
-        request_id: raw.request_id.or(refusal.request_id),
+        error_code: refusal.code.as_deref().map(shown),
+        message: shown(&refusal.message),
+        request_id: raw.request_id.or(refusal.request_id).as_deref().map(shown),
     });
-    Err(classify(call.clone(), answer, retry_after, is_json))
+    Err(classify(call.clone(), answer, retry_after, reading))
 }
 
 fn classify(
     call: Call,
     answer: Box<Answer>,
     retry_after: Option<Duration>,
-    is_json: bool,
+    reading: Reading,
 ) -> ApiError {
     let code = answer.error_code.as_deref().unwrap_or("");
     let is_expired = answer.message.contains("Invalid access token");
@@ -109,6 +156,12 @@ fn classify(
     match answer.status {
         401 => ApiError::Auth { call, answer },
         403 if is_expired => ApiError::Auth { call, answer },
+        // What it refuses and why was lost: it may have said "later".
+        400..500 if reading == Reading::BrokenJson => ApiError::Transient {
+            call,
+            answer,
+            retry_after,
+        },
         // Lock conflicts, early data, request timeouts, and proxies that want a login.
         407 | 408 | 409 | 425 => ApiError::Transient {
             call,
@@ -123,7 +176,7 @@ fn classify(
         403 => ApiError::Forbidden { call, answer },
         404 if code == "ENDPOINT_NOT_FOUND" => ApiError::Invalid { call, answer },
         // A 404 that is not from the API proves nothing about the thing asked for.
-        404 if !is_json => ApiError::Transient {
+        404 if reading != Reading::Json => ApiError::Transient {
             call,
             answer,
             retry_after,
@@ -150,18 +203,36 @@ fn says_not_found(answer: &Answer) -> bool {
             && (message.contains("does not exist") || message.contains("doesn't exist")))
 }
 
-/// Makes a foreign text fit for one line of a message.
-fn shorten(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let printable: String = line.chars().filter(|c| !c.is_control()).collect();
-    match printable.char_indices().nth(MESSAGE_LIMIT) {
-        Some((end, _)) => format!("{}…", printable.get(..end).unwrap_or("")),
-        None => printable,
+/// Makes one line of a foreign text, without what a terminal could act on.
+fn one_line(text: &str) -> String {
+    let printable: String = text
+        .chars()
+        .filter(|c| c.is_whitespace() || !c.is_control())
+        .collect();
+    printable.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Cuts a foreign text to what fits into a message. Comes after masking: half a secret would not
+/// be found.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_LIMIT) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or("")),
+        None => text.to_owned(),
     }
 }
 
 /// Reads the body of a good answer.
-pub(super) fn read_json<T: DeserializeOwned>(call: &Call, raw: &RawAnswer) -> Result<T, ApiError> {
+pub fn read_json<T: DeserializeOwned>(call: &Call, raw: &RawAnswer) -> Result<T, ApiError> {
+    // Without this, a list would be read as an object's fields by position, and `[]` as an empty
+    // page of runs: the proof that there are none.
+    if !raw.body.trim_ascii_start().starts_with(b"{") {
+        let why = format!(
+            "an answer that is not as documented: no JSON object, but {} bytes `{}`",
+            raw.body.len(),
+            cut(&one_line(&raw.content_type)),
+        );
+        return Err(raw.unreadable(call, why));
+    }
     serde_json::from_slice(&raw.body).map_err(|error| {
         // serde's message may quote values of the body; the place is enough.
         let why = format!(
@@ -175,7 +246,7 @@ pub(super) fn read_json<T: DeserializeOwned>(call: &Call, raw: &RawAnswer) -> Re
             error.line(),
             error.column(),
             raw.body.len(),
-            shorten(&raw.content_type),
+            cut(&one_line(&raw.content_type)),
         );
         raw.unreadable(call, why)
     })
@@ -191,7 +262,7 @@ where
 }
 
 /// Reads `Retry-After`: seconds, or a date compared with the answer's own `Date`, else `now`.
-pub(super) fn parse_retry_after(
+fn parse_retry_after(
     value: &str,
     server_now: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
@@ -206,7 +277,7 @@ pub(super) fn parse_retry_after(
 }
 
 /// Reads a date of an HTTP header, UTC.
-pub(super) fn parse_http_date(value: &str) -> Option<DateTime<Utc>> {
+fn parse_http_date(value: &str) -> Option<DateTime<Utc>> {
     httpdate::parse_http_date(value).ok().map(DateTime::from)
 }
 

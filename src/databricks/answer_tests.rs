@@ -175,6 +175,57 @@ fn html_on_a_good_status_is_no_answer() {
     }
 }
 
+#[test]
+fn a_refusal_whose_text_was_lost_settles_nothing() {
+    let whole = r#"{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "later"}"#;
+    assert_eq!(meaning(400, whole), "RateLimited");
+    for status in [400, 403, 404, 422] {
+        for cut in 1..whole.len() {
+            assert_eq!(
+                meaning(status, &whole[..cut]),
+                "Transient",
+                "{status}, {cut}"
+            );
+        }
+    }
+    // Credentials that are not accepted, and patience that is asked for, are told by the status.
+    assert_eq!(meaning(401, "{"), "Auth");
+    assert_eq!(meaning(429, "{"), "RateLimited");
+}
+
+#[test]
+fn only_an_object_is_an_answer() {
+    let call = error(500, "").call().clone();
+    for body in ["[]", "[[]]", "[7]", "null", "7", "", "  "] {
+        let answer = raw(200, "application/json", body);
+        let read = read_json::<crate::databricks::jobs::RunPage>(&call, &answer);
+        assert!(read.is_err_and(|error| !error.is_definite()), "{body}");
+    }
+    let answer = raw(200, "application/json", "{}");
+    let page = read_json::<crate::databricks::jobs::RunPage>(&call, &answer).unwrap();
+    assert!(page.runs.is_empty() && page.next_page_token.is_none());
+}
+
+#[test]
+fn what_a_refusal_says_is_shown_on_one_line_and_without_the_secret() {
+    let secret = Secret::new("pat-canary-0123456789");
+    let body = r#"{"error_code": "A\u001b[2J", "message": "no pat-canary-\u00000123456789\r\nat all",
+        "details": [{"request_id": "r1\n\u001b[31m pat-canary-0123456789"}]}"#;
+    let call = error(500, "").call().clone();
+    let refused = check_status(&call, raw(403, "application/json", body), &[&secret]).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "GET https://h/x: not allowed: 403 A[2J: no *** at all (request r1 [31m ***)"
+    );
+    let body = format!(
+        r#"{{"details": [{{"request_id": "{}"}}]}}"#,
+        "r".repeat(10_000)
+    );
+    let refused = error(403, &body);
+    let request_id = refused.answer().unwrap().request_id.as_ref().unwrap();
+    assert_eq!(request_id.chars().count(), MESSAGE_LIMIT + 1);
+}
+
 proptest::proptest! {
     #[test]
     fn no_body_breaks_us_or_becomes_a_success(status in 100_u16..600, body: Vec<u8>, html: bool) {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Response, Url};
 
-use crate::databricks::answer::{RawAnswer, parse_http_date, parse_retry_after};
+use crate::databricks::answer::{RawAnswer, header, server_date};
 use crate::databricks::error::{ApiError, Call, Cause};
 use crate::databricks::host::Host;
 use crate::databricks::unreached::unreachable;
@@ -233,24 +233,10 @@ impl Transport {
     fn read_head(&self, response: &Response, asked_at: Duration) -> RawAnswer {
         let headers = response.headers();
         let now = (self.now.0)();
-        let server_now = header(headers, DATE.as_str()).and_then(parse_http_date);
         // A process that was stopped in the middle reads its answer long after it was dated.
         let is_recent = now.monotonic.saturating_sub(asked_at) <= self.limits.total;
-        self.remember(headers, server_now.filter(|_| is_recent), now);
-        let location = header(headers, LOCATION.as_str());
-        RawAnswer {
-            status: response.status().as_u16(),
-            content_type: header(headers, CONTENT_TYPE.as_str())
-                .unwrap_or("")
-                .to_owned(),
-            request_id: header(headers, "x-request-id").map(str::to_owned),
-            retry_after: header(headers, RETRY_AFTER.as_str())
-                .and_then(|value| parse_retry_after(value, server_now, now.wall)),
-            location: location
-                .filter(|_| response.status().is_redirection())
-                .map(|location| target_host(response.url(), location)),
-            body: Vec::new(),
-        }
+        self.remember(headers, server_date(headers).filter(|_| is_recent), now);
+        RawAnswer::of_head(response.status(), headers, response.url(), now.wall)
     }
 
     fn remember(&self, headers: &HeaderMap, server_now: Option<DateTime<Utc>>, now: LocalTime) {
@@ -300,16 +286,4 @@ fn install_crypto() {
             tracing::debug!("another cryptography provider is installed already");
         }
     });
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// Returns the origin that a redirect names; its path and query may hold secrets.
-fn target_host(from: &Url, location: &str) -> String {
-    from.join(location).map_or_else(
-        |_| "an unreadable address".into(),
-        |url| url.origin().ascii_serialization(),
-    )
 }

@@ -19,7 +19,8 @@ const JOBS_GET: &str = "/api/2.2/jobs/get";
 const JOBS_LIST: &str = "/api/2.2/jobs/list";
 
 /// A saved job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "WireJob")]
 pub struct Job {
     /// Its id.
     pub job_id: JobId,

@@ -169,7 +169,7 @@ impl Workspace {
             pages.add_token(&mut url);
             let page: RunPage = self.get(RUNS_LIST, url).await?;
             // A list that grows while it is read shows runs twice; the later look is the newer one.
-            for run in page.runs.into_iter().map(RunStatus::from) {
+            for run in page.runs {
                 runs.insert(run.run_id, run);
             }
             let next = page.next_page_token;
@@ -249,17 +249,23 @@ impl Pages {
     }
 }
 
-#[derive(Deserialize)]
-struct RunStarted {
-    run_id: RunId,
+/// What run-now answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RunStarted {
+    /// The run that was started, now or before with the same token.
+    pub run_id: RunId,
 }
 
-#[derive(Deserialize)]
-struct RunPage {
+/// One page of what runs/list answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RunPage {
+    /// The runs of this page, without their tasks.
     #[serde(default, deserialize_with = "null_as_default")]
-    runs: Vec<WireRun>,
+    pub runs: Vec<RunStatus>,
+    /// Whether runs are left that this page does not have.
     #[serde(default, deserialize_with = "null_as_default")]
-    has_more: bool,
+    pub has_more: bool,
+    /// Asks for the next page; there is none where it is absent or empty.
     #[serde(default)]
-    next_page_token: Option<String>,
+    pub next_page_token: Option<String>,
 }

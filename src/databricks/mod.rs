@@ -12,6 +12,7 @@
 //! in an error or a log; an answer that cannot be read for sure is never taken for a definite one;
 //! a word of a state that we do not know means "still running".
 
+pub mod answer;
 pub mod catalog;
 pub mod credentials;
 pub mod credentials_error;
@@ -26,7 +27,6 @@ pub mod run_state;
 pub mod run_status;
 pub mod workspace;
 
-mod answer;
 mod breaker;
 mod config_file;
 mod credential_values;

@@ -19,12 +19,23 @@ pub(super) struct Refusal {
     pub(super) retry_delay: Option<Duration>,
 }
 
-/// Finds what a refusal says, and whether it was JSON, as the API's own refusals are.
-pub(super) fn read_refusal(raw: &RawAnswer) -> (bool, Refusal) {
+/// As what a body was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// A JSON object, as the API's own refusals are.
+    Json,
+    /// It begins as one and cannot be read as one.
+    BrokenJson,
+    /// Anything else, or nothing.
+    Other,
+}
+
+/// Finds what a refusal says, and as what it was read.
+pub(super) fn read_refusal(raw: &RawAnswer) -> (Reading, Refusal) {
     if let Some(target) = &raw.location {
         let message = format!("redirected to `{target}`, which is not followed");
         return (
-            false,
+            Reading::Other,
             Refusal {
                 message,
                 ..Refusal::default()
@@ -32,8 +43,12 @@ pub(super) fn read_refusal(raw: &RawAnswer) -> (bool, Refusal) {
         );
     }
     if let Ok(body @ Value::Object(_)) = serde_json::from_slice(&raw.body) {
-        return (true, read_json_refusal(&body));
+        return (Reading::Json, read_json_refusal(&body));
     }
+    let reading = match raw.body.trim_ascii_start().first() {
+        Some(b'{') => Reading::BrokenJson,
+        Some(_) | None => Reading::Other,
+    };
     let text = String::from_utf8_lossy(&raw.body);
     let message = if raw.is_html() {
         html_text(&text)
@@ -45,7 +60,7 @@ pub(super) fn read_refusal(raw: &RawAnswer) -> (bool, Refusal) {
         _ => (None, message),
     };
     (
-        false,
+        reading,
         Refusal {
             code,
             message,

@@ -12,7 +12,8 @@ use crate::databricks::ids::{JobId, RunId};
 use crate::databricks::run_state::{RunState, WireState, run_state};
 
 /// A run of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "WireRun")]
 pub struct RunStatus {
     /// Its id.
     pub run_id: RunId,

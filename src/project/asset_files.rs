@@ -10,6 +10,7 @@ use assets::{Diagnostic, Place};
 use super::Gathered;
 use super::find::PROJECT_FILE;
 use super::patterns::Pattern;
+use super::read::read_text;
 use super::walk::{files_of, relative};
 
 /// Reads every file that a pattern of the project matches, in the order of their paths.
@@ -28,7 +29,7 @@ pub(super) fn declared_assets(
     let mut declared = Vec::new();
     for path in files {
         let file: Arc<str> = relative(&root, &path).into();
-        match std::fs::read_to_string(&path) {
+        match read_text(&path) {
             Ok(text) => {
                 let (assets, diagnostics) = parse_asset_file(&file, &text, context);
                 declared.extend(assets);

@@ -11,6 +11,7 @@ use assets::declaration::{Context, DbtProject, DeclaredAsset, Project, parse_hea
 use assets::resolve::DbtInput;
 
 use super::Gathered;
+use super::read::{LARGEST_MANIFEST, read_bytes};
 use super::template::render_path;
 
 /// What a manifest says about itself.
@@ -94,7 +95,7 @@ fn manifest_of(
 ) -> Option<Manifest> {
     let path = root.join(name);
     let file: Arc<str> = name.into();
-    let bytes = std::fs::read(&path);
+    let bytes = read_bytes(&path, LARGEST_MANIFEST);
     gathered.watched.insert(path);
     let bytes = match bytes {
         Ok(bytes) => bytes,

@@ -14,6 +14,7 @@ mod error;
 mod find;
 mod manifests;
 mod patterns;
+mod read;
 mod sources;
 mod template;
 #[cfg(test)]
@@ -101,7 +102,7 @@ pub fn load(
 ) -> Result<Loaded, ProjectError> {
     let root = find::project_root(start, project_dir)?;
     let path = root.join(PROJECT_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|source| ProjectError::Unreadable {
+    let text = read::read_text(&path).map_err(|source| ProjectError::Unreadable {
         path: path.clone(),
         source,
     })?;

@@ -49,8 +49,7 @@ pub(super) fn on_disk(path: &Path, mode: OpenMode) -> Result<Connection, StateEr
 /// Returns a new state in memory.
 pub(super) fn in_memory(path: &Path) -> Result<Connection, StateError> {
     refuse_old_sqlite(path)?;
-    let mut connection =
-        Connection::open_in_memory().map_err(|error| database(error, path, "opened"))?;
+    let mut connection = memory().map_err(|error| database(error, path, "opened"))?;
     configure(&connection, path)?;
     migrate::migrate(&mut connection, path)?;
     Ok(connection)
@@ -59,7 +58,7 @@ pub(super) fn in_memory(path: &Path) -> Result<Connection, StateError> {
 /// Returns a copy in memory of what a connection sees now, with nobody holding the lease.
 pub(super) fn copy(source: &Connection, path: &Path) -> Result<Connection, StateError> {
     let copied = || {
-        let mut copy = Connection::open_in_memory()?;
+        let mut copy = memory()?;
         // All pages in one step: a single consistent view, whatever others write meanwhile.
         Backup::new(source, &mut copy)?.step(-1)?;
         copy.execute("UPDATE lease SET holder = NULL", ())?;
@@ -69,6 +68,14 @@ pub(super) fn copy(source: &Connection, path: &Path) -> Result<Connection, State
     configure(&copy, path)?;
     migrate::migrate(&mut copy, path)?;
     Ok(copy)
+}
+
+/// A database of this connection alone, which the store's own lock guards.
+fn memory() -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_in_memory_with_flags(flags)
 }
 
 fn refuse_old_sqlite(path: &Path) -> Result<(), StateError> {
@@ -166,6 +173,8 @@ fn immutable(path: &Path) -> Result<Connection, StateError> {
 fn configure(connection: &Connection, path: &Path) -> Result<(), StateError> {
     let set = || {
         connection.busy_timeout(BUSY)?;
+        // Plans that depend on bound values are made anew for each value; none of ours gains by that.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
         connection.pragma_update(None, "trusted_schema", "OFF")?;

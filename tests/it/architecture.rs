@@ -304,6 +304,7 @@ fn every_file_says_first_what_it_is_for() {
         "assets/src",
         "lineage/src",
         "fixtures/workspace/src",
+        "fuzz",
         "tests/it",
     ];
     let files = folders.into_iter().flat_map(rust_files);

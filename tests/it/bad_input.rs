@@ -149,16 +149,21 @@ fn an_asset_file_that_is_missing_is_missed_by_who_reads_it() {
     "#);
 }
 
-#[test]
-fn a_watcher_goes_on_with_the_project_as_it_was_while_a_file_is_broken() {
+/// Breaks a file under a watcher: it goes on with the project as it was, and takes up the mended one.
+fn watched_while_broken(file: &str, broken: &str) {
     let lake = Lakehouse::built();
-    let file = lake.path().join("assets/silver.yml");
+    // The jobs of dbt read the manifest as well: their failures are tried again at once.
+    let project = lake.path().join("headwater.yml");
+    let text = fs::read_to_string(&project).unwrap();
+    let retry = "defaults:\n  retry: { attempts: 20, backoff: 1s, max_backoff: 1s }\n";
+    fs::write(&project, text.replace("defaults:\n", retry)).unwrap();
+    let file = lake.path().join(file);
     let whole = fs::read_to_string(&file).unwrap();
     let before = lake.runs();
     let mut watcher = lake.start("reconcile --watch --interval 1s");
     lake.arrive(1);
     until("it watches", 30, || lake.runs() > before);
-    fs::write(&file, "assets: [").unwrap();
+    fs::write(&file, broken).unwrap();
     let version = lake.arrive_in("landing.salesforce_accounts");
     until("what arrived is built", 30, || {
         lake.runs_of("silver account").len() > 1
@@ -173,6 +178,16 @@ fn a_watcher_goes_on_with_the_project_as_it_was_while_a_file_is_broken() {
     watcher.signal(Signal::TERM);
     assert_eq!(watcher.exit_within(10), Some(143));
     lake.assert_sound();
+}
+
+#[test]
+fn fault_44_a_watcher_goes_on_with_the_project_as_it_was_while_an_asset_file_is_broken() {
+    watched_while_broken("assets/silver.yml", "assets: [");
+}
+
+#[test]
+fn fault_40_a_watcher_goes_on_with_the_project_as_it_was_while_a_manifest_is_broken() {
+    watched_while_broken("dbt/target/manifest.json", &half_a_manifest());
 }
 
 #[test]

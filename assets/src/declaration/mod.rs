@@ -205,19 +205,10 @@ fn report_tokens(text: &str, report: &mut Report<'_>) {
         return;
     }
     for range in substitute::token_ranges(text) {
-        let before = text.get(..range.start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let spot = Spot {
-            line: before.matches('\n').count() + 1,
-            column: before
-                .get(line_start..)
-                .map_or(0, |line| line.chars().count())
-                + 1,
-            span: range,
-        };
         if report.is_full() {
             return;
         }
+        let spot = Spot::of_range(text, range);
         report.error(Problem::Token, &spot, TOKEN_MESSAGE).help = Some(TOKEN_HELP.into());
     }
 }

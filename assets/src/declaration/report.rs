@@ -167,6 +167,20 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 impl Spot {
+    /// Counts lines as YAML does: they end with a line feed, a carriage return, or both. The byte
+    /// order mark of a file has no width.
+    pub(super) fn of_range(text: &str, span: std::ops::Range<usize>) -> Self {
+        let before = text.get(..span.start).unwrap_or_default();
+        let ends = before.matches(['\n', '\r']).count() - before.matches("\r\n").count();
+        let unmarked = before.strip_prefix('\u{feff}').unwrap_or(before);
+        let line = unmarked.rsplit(['\n', '\r']).next().unwrap_or_default();
+        Self {
+            line: ends + 1,
+            column: line.chars().count() + 1,
+            span,
+        }
+    }
+
     /// Names the beginning of the file.
     pub(super) fn file_start() -> Self {
         Self {

@@ -28,10 +28,10 @@ const MERGE_HELP: &str =
     "write the keys out, or give them to all assets under `defaults:` in `headwater.yml`";
 
 /// Reads one YAML document; `None` where the text is unusable as a whole.
-pub(super) fn parse_yaml(text: &str, report: &mut Report<'_>) -> Option<Tree> {
-    let (text, skipped) = match text.strip_prefix('\u{feff}') {
+pub(super) fn parse_yaml(whole: &str, report: &mut Report<'_>) -> Option<Tree> {
+    let (text, skipped) = match whole.strip_prefix('\u{feff}') {
         Some(rest) => (rest, '\u{feff}'.len_utf8()),
-        None => (text, 0),
+        None => (whole, 0),
     };
     if text.len() > MAX_BYTES {
         let megabytes = text.len() / (1024 * 1024);
@@ -45,7 +45,8 @@ pub(super) fn parse_yaml(text: &str, report: &mut Report<'_>) -> Option<Tree> {
             Some("split it into several files; every file that matches `assets:` is read".into());
         return None;
     }
-    if let Some(spot) = nul_byte(text, skipped) {
+    if let Some(at) = whole.find('\0') {
+        let spot = Spot::of_range(whole, at..at + 1);
         report
             .error(
                 Problem::Syntax,
@@ -89,17 +90,6 @@ fn syntax_help(text: &str, spot: &Spot) -> Option<String> {
     let line = text.lines().nth(spot.line.saturating_sub(1))?;
     (line.contains("{{") && !line.contains(['"', '\'']))
         .then(|| "put a value that begins with `{{` in quotes".into())
-}
-
-fn nul_byte(text: &str, skipped: usize) -> Option<Spot> {
-    let at = text.find('\0')?;
-    let before = text.get(..at)?;
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Some(Spot {
-        line: before.matches('\n').count() + 1,
-        column: before.get(line_start..)?.chars().count() + 1,
-        span: at + skipped..at + skipped + 1,
-    })
 }
 
 /// A list or mapping whose end was not seen yet.

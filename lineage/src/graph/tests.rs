@@ -81,7 +81,7 @@ fn inputs_pass_through_views_but_not_through_exposures() {
 }
 
 #[test]
-fn every_problem_is_reported_at_once() {
+fn fault_43_every_problem_is_reported_at_once() {
     let mut twice = table("finance.orders", &["finance.custmers"]);
     twice.declared_at = Some(place("b.yml", 7));
     let mut first = table("finance.orders", &[]);
@@ -116,7 +116,7 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
-fn a_cycle_is_a_shortest_path_with_the_evidence_of_each_edge() {
+fn fault_43_a_cycle_is_a_shortest_path_with_the_evidence_of_each_edge() {
     let mut b = table("b", &["a"]);
     b.upstreams[0].evidence = vec![Evidence::Declared, Evidence::Sql];
     b.upstreams[0].declared_at = Some(place("b.yml", 4));
@@ -142,7 +142,7 @@ fn a_cycle_is_a_shortest_path_with_the_evidence_of_each_edge() {
 }
 
 #[test]
-fn at_most_ten_cycles_are_told_and_long_ones_are_cut() {
+fn fault_43_at_most_ten_cycles_are_told_and_long_ones_are_cut() {
     let mut assets: Vec<Asset> = Vec::new();
     for at in 0..12 {
         let (a, b) = (format!("p{at:02}.a"), format!("p{at:02}.b"));
@@ -222,7 +222,7 @@ fn an_upstream_that_is_named_twice_is_one_edge_with_both_evidences() {
 const MANY: usize = 100_000;
 
 #[test]
-fn a_chain_of_100_000_views_over_one_table_needs_no_stack_and_no_copies() {
+fn fault_43_a_chain_of_100_000_views_over_one_table_needs_no_stack_and_no_copies() {
     let chain = (0..MANY).map(|at| match at {
         0 => table(&numbered(0), &[]),
         _ => asset(&numbered(at), AssetKind::View, &[&numbered(at - 1)]),
@@ -240,7 +240,7 @@ fn a_chain_of_100_000_views_over_one_table_needs_no_stack_and_no_copies() {
 }
 
 #[test]
-fn a_fan_of_100_000_in_and_out_through_a_view_is_linear() {
+fn fault_43_a_fan_of_100_000_in_and_out_through_a_view_is_linear() {
     let mut wide: Vec<Asset> = (0..MANY).map(|at| table(&numbered(at), &[])).collect();
     let all: Vec<String> = (0..MANY).map(numbered).collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
@@ -258,6 +258,59 @@ fn a_fan_of_100_000_in_and_out_through_a_view_is_linear() {
             .len(),
         MANY + 2
     );
+}
+
+/// A chain whose first asset reads the last one of a second chain, and the other way round.
+fn two_chains_in_a_knot(count: usize) -> Vec<Asset> {
+    let mut assets: Vec<Asset> = (0..count)
+        .map(|at| table(&numbered(at), &[&numbered((at + count - 1) % count)]))
+        .collect();
+    let half = count / 2;
+    assets[half].upstreams.push(upstream(&numbered(0)));
+    assets[0].upstreams.push(upstream(&numbered(half)));
+    assets
+}
+
+#[test]
+fn fault_43_100_000_assets_with_the_same_mistake_are_refused_without_recursion() {
+    let all = |make: &dyn Fn(usize) -> Asset| refused((0..MANY).map(make).collect());
+    let codes = |problems: &[Diagnostic]| {
+        let codes: BTreeSet<&str> = problems.iter().map(|problem| problem.code).collect();
+        (Vec::from_iter(codes), problems.len())
+    };
+    let own = all(&|at| table(&numbered(at), &[&numbered(at)]));
+    assert_eq!(codes(&own), (vec!["G001"], 10));
+    let same = all(&|_| table("s.orders", &[]));
+    assert_eq!(codes(&same), (vec!["G002"], MANY - 1));
+    // Fifty of them get a suggestion, each by a search through all keys.
+    let dangling = refused(
+        (0..MANY / 10)
+            .map(|at| table(&numbered(at), &["s.nobody"]))
+            .collect(),
+    );
+    assert_eq!(codes(&dangling), (vec!["G003"], MANY / 10));
+    let pairs = all(&|at| table(&numbered(at), &[&numbered(at ^ 1)]));
+    assert_eq!(codes(&pairs), (vec!["G001"], 10));
+    assert_eq!(codes(&refused(two_chains_in_a_knot(MANY))).0, ["G001"]);
+}
+
+#[test]
+fn fault_43_keys_that_differ_in_case_alone_are_different_assets() {
+    let graph = AssetGraph::build(vec![
+        table("s.orders", &[]),
+        table("s.Orders", &["s.orders"]),
+        table("S.orders", &["s.Orders"]),
+    ])
+    .unwrap();
+    assert_eq!(
+        keys(&graph, graph.topological_order()),
+        ["s.orders", "s.Orders", "S.orders"]
+    );
+    let problems = refused(vec![table("s.Orders", &[]), table("mart", &["s.orders"])]);
+    insta::assert_snapshot!(text(&problems[0]), @r"
+    G003 `mart` reads `s.orders`, which nobody declares
+    help: did you mean `s.Orders`? A table that nobody here builds is declared with `kind: source`
+    ");
 }
 
 /// What is reached over `step` in one or more steps, by repeating until nothing is added.
@@ -361,7 +414,7 @@ proptest! {
     /// Any edges, also wrong ones: the graph is refused exactly when there is a cycle, and what is
     /// told is a closed path over declared edges.
     #[test]
-    fn a_graph_is_refused_exactly_for_its_cycles(
+    fn fault_43_a_graph_is_refused_exactly_for_its_cycles(
         edges in prop::collection::vec((0..10_usize, 0..10_usize, any::<bool>()), 0..20)
     ) {
         let mut assets: Vec<Asset> = (0..10).map(|at| table(&numbered(at), &[])).collect();

@@ -273,6 +273,30 @@ fn a_long_list_of_exact_keys_is_looked_up() {
     assert_eq!(selected.assets.len(), 2_000);
 }
 
+#[test]
+fn fault_43_selecting_in_a_chain_and_a_fan_of_100_000_needs_no_stack() {
+    const MANY: usize = 100_000;
+    let chain = (0..MANY).map(|at| match at {
+        0 => table(&numbered(0), &[]),
+        _ => table(&numbered(at), &[&numbered(at - 1)]),
+    });
+    let all: Vec<String> = (0..MANY).map(numbered).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let chain = chain.chain([table("wide", &all)]);
+    let graph = AssetGraph::build(chain.collect()).unwrap();
+    let count = |select: &str| {
+        let selection = Selection::parse(select).unwrap();
+        selection.evaluate(&graph, &|_| "fresh").assets.len()
+    };
+    let last = numbered(MANY - 1);
+    assert_eq!(count(&format!("+{last}")), MANY);
+    assert_eq!(count(&format!("10+{last}")), 11);
+    assert_eq!(count(&format!("{}+", numbered(0))), MANY + 1);
+    assert_eq!(count(&format!("@{}", numbered(MANY / 2))), MANY + 1);
+    assert_eq!(count("1+wide"), MANY + 1);
+    assert_eq!(count("s.a0000?? +wide,s.*"), MANY);
+}
+
 fn picked(graph: &AssetGraph, select: &str, exclude: &[String]) -> Vec<AssetIndex> {
     let selection = Selection::parse_with_exclude(&[select.to_owned()], exclude).unwrap();
     selection.evaluate(graph, &|_| "fresh").assets

@@ -141,6 +141,18 @@ async fn another_run_than_the_one_asked_for_is_no_answer() {
     assert!(!error.is_definite(), "{error:?}");
 }
 
+#[tokio::test]
+async fn a_list_that_has_more_and_does_not_say_how_to_ask_for_it_is_no_list() {
+    let body = r#"{"runs": [{"run_id": 1}], "has_more": true}"#;
+    let server = Server::start(&[("/api/2.2/jobs/runs/list", &[json(200, body)])]).await;
+    let error = plain(&server)
+        .list_runs(&RunFilter::default())
+        .await
+        .unwrap_err();
+    assert!(!error.is_definite(), "{error:?}");
+    assert!(error.to_string().contains("there are more runs"), "{error}");
+}
+
 fn page(runs: &[(i64, &str)], next: Option<&str>) -> super::server::Step {
     let runs: Vec<_> = runs
         .iter()

@@ -40,7 +40,7 @@ fn fault_33_good_commits_before_a_torn_one_are_taken_and_it_is_never_skipped() {
 }
 
 #[test]
-fn a_cold_reading_ends_below_a_torn_commit_it_passes() {
+fn fault_33_a_cold_reading_ends_below_a_torn_commit_it_passes() {
     let table = Table::new("t");
     table.raw(&commit_file(1), b"{");
     table.commit(2, &[COMPACT]);
@@ -50,7 +50,7 @@ fn a_cold_reading_ends_below_a_torn_commit_it_passes() {
 }
 
 #[test]
-fn a_log_of_one_torn_commit_is_unknown() {
+fn fault_33_a_log_of_one_torn_commit_is_unknown() {
     let table = Table::empty();
     table.raw(&commit_file(0), b"");
     assert_eq!(unknown(table.read(None)).code(), "torn_commit");
@@ -76,7 +76,7 @@ fn fault_33_a_missing_commit_is_named() {
 }
 
 #[test]
-fn a_listing_finds_commits_beyond_a_wide_hole() {
+fn fault_33_a_listing_finds_commits_beyond_a_wide_hole() {
     let table = Table::new("t");
     let head = table.cold().head;
     table.commit(5, &[ADD]);
@@ -114,7 +114,7 @@ fn a_hole_that_a_checkpoint_covers_is_a_gap() {
 }
 
 #[test]
-fn a_file_that_a_listing_left_out_is_no_hole() {
+fn fault_33_a_file_that_a_listing_left_out_is_no_hole() {
     let table = Table::new("t");
     table.commit(2, &[ADD]);
     let log = LogDirectory::of(table.location());

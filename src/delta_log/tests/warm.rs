@@ -111,7 +111,7 @@ fn a_copied_log_with_other_file_times_is_the_same_log() {
 }
 
 #[test]
-fn a_commit_that_was_read_while_it_was_written_is_read_again() {
+fn fault_33_a_commit_that_was_read_while_it_was_written_is_read_again() {
     let table = Table::new("t");
     let head = table.cold().head;
     table.commit(1, &[&operation("WRITE"), ""]);

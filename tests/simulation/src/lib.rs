@@ -28,6 +28,7 @@ mod invariants;
 mod many;
 mod ports;
 mod process;
+mod rest;
 mod schedule;
 mod state;
 mod steps;

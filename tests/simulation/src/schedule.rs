@@ -16,7 +16,6 @@ use crate::bugs::{Bug, Bugs, NO_UNIQUE_INTENT};
 use crate::choice::Dice;
 use crate::coverage::Coverage;
 use crate::faults::{Fault, Faults};
-use crate::invariants;
 use crate::process::{Life, Order, Process, Stacks};
 use crate::steps::Step;
 use crate::topology::{self, Topology};
@@ -54,10 +53,7 @@ pub struct Outcome {
 }
 
 /// How many turns a schedule has before its faults stop.
-const TURNS: i64 = 160;
-
-/// How many rounds everything has to come to rest in.
-const ROUNDS: u32 = 120;
+const TURNS: u32 = 120;
 
 impl Workshop {
     /// Prepares for schedules in which only `allowed` happens, without the safeguards of `bugs`.
@@ -158,22 +154,22 @@ fn template(bugs: &Bugs) -> Store {
     Store::open_in_memory_copy(&path).unwrap()
 }
 
-struct Schedule<'a> {
+pub(crate) struct Schedule<'a> {
     template: &'a Store,
-    world: Rc<RefCell<World>>,
-    slots: Vec<Option<Process>>,
+    pub(crate) world: Rc<RefCell<World>>,
+    pub(crate) slots: Vec<Option<Process>>,
     /// Processes that were begun.
-    began: u32,
+    pub(crate) began: u32,
     turns: u64,
-    stacks: &'a mut Stacks,
+    pub(crate) stacks: &'a mut Stacks,
 }
 
 impl Schedule<'_> {
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.world.borrow().violation.is_some()
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         act(&mut self.world.borrow_mut())
     }
 
@@ -247,7 +243,7 @@ impl Schedule<'_> {
     }
 
     /// Lets a process take one step; returns whether it can take another.
-    fn go(&mut self, slot: usize) -> bool {
+    pub(crate) fn go(&mut self, slot: usize) -> bool {
         self.turns += 1;
         let Some(process) = &mut self.slots[slot] else {
             return false;
@@ -377,71 +373,6 @@ impl Schedule<'_> {
         });
     }
 
-    /// The faults stop: whoever still lives ends, and one process makes passes until nothing is left.
-    fn come_to_rest(&mut self) {
-        if self.is_over() {
-            return;
-        }
-        self.with(|world| {
-            world.note(|_| "the faults stop".to_owned());
-            world.faults = Faults::default();
-            world.service.shows_after = None;
-            world.heal();
-            for run in &mut world.service.runs {
-                run.hangs = false;
-            }
-        });
-        self.let_all_end();
-        for round in 0..ROUNDS {
-            if self.is_over() {
-                return;
-            }
-            let before =
-                self.with(|world| (world.store.generation().unwrap(), world.service.runs.len()));
-            self.pass();
-            let is_busy = self.with(|world| {
-                // Attempts that are looked up wait for the longest request.
-                let seconds = if round % 4 == 3 { 400 } else { 60 };
-                world.later(TimeDelta::seconds(seconds));
-                finish_runs(world)
-            });
-            let after =
-                self.with(|world| (world.store.generation().unwrap(), world.service.runs.len()));
-            let is_open = self.with(|world| {
-                let memory = world.store.load().unwrap();
-                !memory.open_intents.is_empty() || memory.search.is_some()
-            });
-            if !is_busy && before == after && !is_open && self.with(lift_quarantines) == 0 {
-                self.with(invariants::converged);
-                return;
-            }
-        }
-        self.with(|world| {
-            let open = world.store.load().unwrap().open_intents;
-            world.violate("L1", || format!("it never comes to rest: {open:?}"));
-        });
-    }
-
-    fn let_all_end(&mut self) {
-        for slot in 0..self.slots.len() {
-            if let Some(process) = &mut self.slots[slot] {
-                process.stopped_until = None;
-            }
-            while !self.is_over() && self.go(slot) {}
-        }
-    }
-
-    fn pass(&mut self) {
-        self.began += 1;
-        let life = Life {
-            number: self.began,
-            passes: 1,
-        };
-        let process = Process::begin(&self.world, life, self.stacks);
-        self.slots[0] = Some(process);
-        while self.go(0) {}
-    }
-
     /// Takes away what still lives.
     fn end(mut self) {
         for slot in 0..self.slots.len() {
@@ -450,18 +381,6 @@ impl Schedule<'_> {
             }
         }
     }
-}
-
-/// Lets every run end well; returns whether there was one.
-fn finish_runs(world: &mut World) -> bool {
-    let mut was_active = false;
-    for at in world.service.active() {
-        was_active = true;
-        while world.service.runs[at].is_active() {
-            world.proceed(at);
-        }
-    }
-    was_active
 }
 
 /// A person lets one quarantined asset be tried again.
@@ -475,14 +394,4 @@ fn lift_quarantine(world: &mut World) {
             world.note(|_| format!("the quarantine of {key} is lifted"));
         }
     }
-}
-
-fn lift_quarantines(world: &mut World) -> usize {
-    let built = world.positions(true);
-    let now = world.time.wall();
-    let lifted = built.iter().filter(|asset| {
-        let key = &world.topology.assets[**asset].key;
-        world.store.lift_quarantine(key, "ann", now).unwrap()
-    });
-    lifted.count()
 }

@@ -32,14 +32,14 @@ fn seen(text: &[u8]) -> (&'static str, usize, usize, String) {
 }
 
 #[test]
-fn an_empty_file_says_so() {
+fn fault_40_an_empty_file_says_so() {
     assert_eq!(seen(b"").0, "D001");
     assert_eq!(seen(b" \n\t").0, "D001");
     assert_eq!(seen(b"\xEF\xBB\xBF").0, "D001");
 }
 
 #[test]
-fn the_place_is_where_reading_stopped() {
+fn fault_40_the_place_is_where_reading_stopped() {
     let (code, line, column, _) = seen("{\n  \"é\": 1, oops\n}".as_bytes());
     assert_eq!((code, line, column), ("D003", 2, 11));
     let (code, line, ..) = seen(b"{\"nodes\": {\n\"model.a.b\": {\"name\": \"b\"");
@@ -76,7 +76,7 @@ fn other_files_are_told_apart() {
 }
 
 #[test]
-fn byte_order_marks_are_skipped_or_refused_with_a_reason() {
+fn fault_40_byte_order_marks_are_skipped_or_refused_with_a_reason() {
     let mut marked = b"\xEF\xBB\xBF".to_vec();
     marked.extend(REAL.as_bytes());
     assert_eq!(
@@ -94,7 +94,7 @@ fn byte_order_marks_are_skipped_or_refused_with_a_reason() {
 }
 
 #[test]
-fn depth_is_bounded() {
+fn fault_40_depth_is_bounded() {
     let deep =
         |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
     let meta = format!(
@@ -113,7 +113,7 @@ fn depth_is_bounded() {
 }
 
 #[test]
-fn versions_outside_the_known_ones_are_named() {
+fn fault_40_versions_outside_the_known_ones_are_named() {
     let mut newer = manifest(json!({}));
     newer["metadata"]["dbt_schema_version"] =
         json!("https://schemas.getdbt.com/dbt/manifest/v13.json");
@@ -152,7 +152,7 @@ fn absent_null_and_unknown_fields_are_all_the_same() {
 }
 
 #[test]
-fn a_manifest_cut_inside_a_number_is_cut() {
+fn fault_40_a_manifest_cut_inside_a_number_is_cut() {
     for cut in [
         "{\"nodes\": -",
         "{\"nodes\": 1.",
@@ -167,7 +167,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_manifest_cut_anywhere_is_refused_with_a_place_inside_it(at in 0..REAL.len()) {
+    fn fault_40_a_manifest_cut_anywhere_is_refused_with_a_place_inside_it(at in 0..REAL.len()) {
         let cut = &REAL.as_bytes()[..at];
         let error = refused(cut);
         prop_assert!(["D001", "D002"].contains(&error.code()), "{error:?}");
@@ -175,7 +175,7 @@ proptest! {
     }
 
     #[test]
-    fn a_manifest_with_one_wrong_byte_never_panics(at in 0..REAL.len(), byte in any::<u8>()) {
+    fn fault_40_a_manifest_with_one_wrong_byte_never_panics(at in 0..REAL.len(), byte in any::<u8>()) {
         let mut text = REAL.as_bytes().to_vec();
         text[at] = byte;
         if let Err(error) = read_manifest(&Arc::from("m.json"), &text) {

@@ -17,7 +17,7 @@ fn only_code(text: &str) -> &'static str {
 }
 
 #[test]
-fn depth_and_size_are_bounded() {
+fn fault_44_depth_and_size_are_bounded() {
     assert_eq!(only_code(&"[".repeat(100_000)), "A002");
     assert_eq!(only_code(&"- ".repeat(100_000)), "A002");
     assert_eq!(only_code(&"{a: ".repeat(100_000)), "A002");
@@ -29,7 +29,7 @@ fn depth_and_size_are_bounded() {
 }
 
 #[test]
-fn a_file_of_nothing_but_problems_is_cut_off() {
+fn fault_44_a_file_of_nothing_but_problems_is_cut_off() {
     let wrong = "  - { key: a b, onwer: c }\n".repeat(5_000);
     let problems = problems_of("a.yml", &format!("assets:\n{wrong}"));
     assert_eq!(problems.len(), 201);
@@ -43,7 +43,7 @@ fn a_file_of_nothing_but_problems_is_cut_off() {
 }
 
 #[test]
-fn a_long_scalar_is_not_repeated() {
+fn fault_44_a_long_scalar_is_not_repeated() {
     let text = format!("assets: {}", "x".repeat(900_000));
     let problems = problems_of("a.yml", &text);
     assert_eq!(problems.len(), 1);
@@ -209,17 +209,17 @@ fn check_any(text: &str) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn any_text_is_read_or_told_what_is_wrong(text in ".{0,200}") {
+    fn fault_44_any_text_is_read_or_told_what_is_wrong(text in ".{0,200}") {
         check_any(&text)?;
     }
 
     #[test]
-    fn any_bytes_that_are_text_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn fault_44_any_bytes_that_are_text_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         check_any(&String::from_utf8_lossy(&bytes))?;
     }
 
     #[test]
-    fn what_is_nearly_yaml_is_read_or_told_what_is_wrong(text in nearly_yaml()) {
+    fn fault_44_what_is_nearly_yaml_is_read_or_told_what_is_wrong(text in nearly_yaml()) {
         check_any(&text)?;
     }
 }

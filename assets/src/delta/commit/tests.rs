@@ -106,7 +106,7 @@ fn a_stamp_of_inputs_is_taken_whole_or_not_at_all() {
 }
 
 #[test]
-fn damage_is_named_with_its_line() {
+fn fault_33_damage_is_named_with_its_line() {
     let error = |text: &[u8]| parse_commit(7, text, at(0)).unwrap_err();
     assert_eq!(error(b""), CommitError::Empty);
     assert_eq!(error(b"\n \r\n"), CommitError::Empty);
@@ -192,12 +192,12 @@ fn stamps_count_from_the_version_that_enabled_them() {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn fault_33_arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         drop(parse_commit(0, &bytes, at(0)));
     }
 
     #[test]
-    fn a_commit_cut_anywhere_never_panics_and_never_gains_an_action(cut in 0_usize..300) {
+    fn fault_33_a_commit_cut_anywhere_never_panics_and_never_gains_an_action(cut in 0_usize..300) {
         let whole = "{\"commitInfo\":{\"timestamp\":1,\"job\":{\"jobId\":\"1\"}}}\n\
                      {\"metaData\":{\"id\":\"t\",\"configuration\":{}}}\n\
                      {\"add\":{\"path\":\"a\",\"dataChange\":true,\"stats\":\"{\\\"numRecords\\\":1}\"}}\n";
