@@ -43,6 +43,13 @@ pub(super) fn advance(
         "UPDATE intent SET state = ?3 WHERE id = ?1 AND attempt = ?2",
         params![intent.0, attempt, to.as_str()],
     )?;
+    if from.is_open() != to.is_open() {
+        // The index that keeps a second open intent of an asset out goes by this.
+        write.change(
+            "UPDATE intent_asset SET is_open = ?2 WHERE intent = ?1",
+            params![intent.0, to.is_open()],
+        )?;
+    }
     write.change(
         "UPDATE run SET state = ?3 WHERE intent = ?1 AND attempt = ?2",
         params![intent.0, attempt, to.as_str()],

@@ -8,3 +8,13 @@ SELECT 'search', '{"cause":"new"}' WHERE NOT EXISTS (SELECT 1 FROM pass);
 
 -- 1: made of a run that was found at the service; its inputs are assumed, the heads at its start.
 ALTER TABLE intent ADD COLUMN is_found INTEGER NOT NULL DEFAULT 0 CHECK (is_found IN (0, 1));
+
+-- intent_asset.is_open is kept by whoever changes the state of an intent, in the same transaction: a
+-- trigger makes SQLite set aside every row of an update first, which took longer than all the rest.
+DROP TRIGGER intent_asset_follows;
+
+-- The same index as before: a list behind IN would be set up as a table of its own whenever the state
+-- of an intent changes.
+DROP INDEX intent_open;
+CREATE INDEX intent_open ON intent (id)
+WHERE state = 'pending' OR state = 'sending' OR state = 'uncertain' OR state = 'running';

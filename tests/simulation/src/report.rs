@@ -15,7 +15,20 @@ pub(crate) struct Planted {
 }
 
 /// Every loss that is tried.
-pub(crate) const PLANTED: &[Planted] = &[];
+pub(crate) const PLANTED: &[Planted] = &[
+    Planted { bugs: &[Bug::NoUniqueIntent], is_backed_up: true },
+    Planted { bugs: &[Bug::NoEpochCheck], is_backed_up: false },
+    Planted { bugs: &[Bug::PlanBeforeAdopt], is_backed_up: false },
+    Planted { bugs: &[Bug::NoUniqueIntent, Bug::NoEpochCheck], is_backed_up: false },
+    Planted { bugs: &[Bug::NoUniqueIntent, Bug::PlanBeforeAdopt], is_backed_up: false },
+    Planted { bugs: &[Bug::StampAfterSend], is_backed_up: false },
+    Planted { bugs: &[Bug::NoHorizon], is_backed_up: false },
+    Planted { bugs: &[Bug::TokenWithoutAttempt], is_backed_up: false },
+    Planted { bugs: &[Bug::SettleWithoutCompare], is_backed_up: false },
+    Planted { bugs: &[Bug::NoSendWindow], is_backed_up: false },
+    Planted { bugs: &[Bug::TokenPerRequest], is_backed_up: false },
+    Planted { bugs: &[Bug::SilenceIsRefusal], is_backed_up: false },
+];
 
 /// Schedules, and how fast they went.
 pub(crate) fn pace(tally: &Tally, pace: Pace) -> String {
