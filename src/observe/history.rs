@@ -140,7 +140,8 @@ impl History<'_> {
         let last = back.last()?;
         // Where the log goes no further, nobody knows what had been consumed: then nothing is.
         let version = (last.committed_at <= at).then_some(last.version);
-        let lost = (version.is_none() && last.version > 0).then_some((last.version - 1, at));
+        let unread = last.version.checked_sub(1).filter(|_| version.is_none());
+        let lost = unread.map(|version| (version, at));
         let first_known = oldest.version.version;
         let is_news = |commit: &Commit| version.is_none_or(|version| commit.version > version);
         back.retain(|commit| commit.version < first_known && is_news(commit));

@@ -265,7 +265,7 @@ const CLOCKS: [&str; 4] = [
     "src/clock.rs",
     "src/databricks/pacing.rs",
     "src/delta_log/many.rs",
-    "src/store/restore.rs",
+    "src/store/takeover.rs",
 ];
 
 #[test]

@@ -26,7 +26,7 @@ struct Way {
     after: fn(&Lakehouse),
 }
 
-const WAYS: [Way; 9] = [
+const WAYS: [Way; 11] = [
     Way {
         name: "data arrived",
         leads_to: &[
@@ -52,14 +52,37 @@ const WAYS: [Way; 9] = [
     },
     Way {
         name: "first contact",
-        leads_to: &["migrate"],
+        leads_to: &["migrate", "record_search", "adopt_run"],
         prepare: |lake| {
             lake.settle();
             std::fs::remove_dir_all(lake.state_file().parent().unwrap()).unwrap();
             lake.arrive(1);
-            WAIT.to_owned()
+            "reconcile".to_owned()
         },
-        after: |_| {},
+        after: skip_waits,
+    },
+    Way {
+        name: "a state that is rebuilt amid runs",
+        leads_to: &["rebuild"],
+        prepare: |lake| {
+            lake.faults(FaultPlan {
+                runs: vec![RunRule {
+                    job_id: None,
+                    skip: 0,
+                    times: 100,
+                    effect: RunEffect::Hang { ms: Some(500) },
+                }],
+                ..FaultPlan::default()
+            });
+            lake.arrive_in(SOURCE);
+            lake.run("reconcile");
+            assert!(any(lake, "running").is_some());
+            "state rebuild --yes".to_owned()
+        },
+        after: |lake| {
+            lake.no_faults();
+            skip_waits(lake);
+        },
     },
     Way {
         name: "lost answers",
@@ -128,6 +151,25 @@ const WAYS: [Way; 9] = [
             format!("runs cancel {id}")
         },
         after: lift_all,
+    },
+    Way {
+        name: "a request that is refused for good",
+        leads_to: &["settle_refused"],
+        prepare: |lake| {
+            lake.arrive_in(SOURCE);
+            lake.run_now_faults(Effect::Answer {
+                status: 400,
+                retry_after_secs: None,
+                content_type: None,
+                body: None,
+                at: Moment::Before,
+            });
+            "reconcile".to_owned()
+        },
+        after: |lake| {
+            lake.no_faults();
+            lift_all(lake);
+        },
     },
     Way {
         name: "an asset let go",
@@ -220,8 +262,11 @@ fn first(lake: &Lakehouse, which: &str) -> Option<String> {
     Some(listed["runs"][0]["id"].as_str()?.to_owned())
 }
 
-/// Lets the minutes pass for which a request may be under way, and those of a backoff.
+/// Lets the minutes pass for which a request may be under way, and those of a backoff, once a pass
+/// has looked at what runs there are.
 fn skip_waits(lake: &Lakehouse) {
+    lake.run("reconcile");
+    lake.skip_search();
     let state = Connection::open(lake.state_file()).unwrap();
     let skip = "UPDATE run SET not_before = NULL;
                 UPDATE run SET first_sent_at = first_sent_at - 600000000,
@@ -244,6 +289,7 @@ fn check(lake: &Lakehouse, what: &str) {
     let ran = lake.run(WAIT);
     assert_eq!(ran.exit, 0, "{what}: {ran:?}");
     lake.assert_sound();
+    assert_eq!(at_once(lake), Vec::<String>::new(), "{what}");
     let ran = lake.run("state check");
     assert_eq!(ran.exit, 0, "{what}: {ran:?}");
     let state = Connection::open(lake.state_file()).unwrap();
@@ -258,6 +304,17 @@ fn check(lake: &Lakehouse, what: &str) {
         let found: i64 = state.query_row(twice, (), |row| row.get(0)).unwrap();
         assert_eq!(found, 0, "{what}: {twice}");
     }
+}
+
+/// The runs that began while another one of their job, which builds one table, was under way.
+fn at_once(lake: &Lakehouse) -> Vec<String> {
+    let mut runs = lake.ledger();
+    runs.sort_by_key(|run| (run.job_id, run.created_at));
+    let follow = runs.windows(2).filter(|two| two[0].job_id == two[1].job_id);
+    let beside = follow.filter(|two| two[0].ended_at.is_none_or(|end| end > two[1].created_at));
+    beside
+        .map(|two| format!("{} beside {}", two[1].run_id, two[0].run_id))
+        .collect()
 }
 
 /// Kills the program at every point that these ways reach and that data which arrives does not, and
@@ -322,18 +379,38 @@ fn fault_03_05_06_a_kill_while_several_are_under_way_repeats_nothing() {
 }
 
 #[test]
-fn fault_04_50_a_kill_at_any_point_of_a_first_contact_or_a_lost_answer_repeats_nothing() {
-    kill_at_every_point(&WAYS[1..4], usual);
+fn fault_50_53_a_kill_at_any_point_of_a_first_contact_repeats_nothing() {
+    kill_at_every_point(&WAYS[1..2], usual);
+}
+
+#[test]
+fn fault_50_53_a_kill_at_any_point_of_a_rebuilding_amid_runs_repeats_nothing() {
+    kill_at_every_point(&WAYS[2..3], usual);
+}
+
+#[test]
+fn fault_04_50_a_kill_at_any_point_after_a_lost_answer_repeats_nothing() {
+    kill_at_every_point(&WAYS[3..5], usual);
 }
 
 #[test]
 fn fault_50_a_kill_at_any_point_of_what_people_order_repeats_nothing() {
-    kill_at_every_point(&WAYS[4..7], usual);
+    kill_at_every_point(&WAYS[5..7], usual);
 }
 
 #[test]
-fn fault_50_53_a_kill_at_any_point_of_a_restore_and_after_it_repeats_nothing() {
-    kill_at_every_point(&WAYS[7..], usual);
+fn fault_22_50_a_kill_at_any_point_of_a_refusal_and_of_letting_go_repeats_nothing() {
+    kill_at_every_point(&WAYS[7..9], usual);
+}
+
+#[test]
+fn fault_50_53_a_kill_at_any_point_of_a_restore_repeats_nothing() {
+    kill_at_every_point(&WAYS[9..10], usual);
+}
+
+#[test]
+fn fault_50_53_a_kill_at_any_point_after_a_restore_repeats_nothing() {
+    kill_at_every_point(&WAYS[10..], usual);
 }
 
 #[test]

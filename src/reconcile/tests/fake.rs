@@ -69,10 +69,14 @@ pub(super) struct Shared {
     /// Whether its jobs declare the correlation parameter.
     pub(super) takes_correlation: bool,
     pub(super) workspace: Option<String>,
+    /// What it turns out to be with the first answer, where that was not told before.
+    pub(super) untold_workspace: Option<String>,
     pub(super) faults: VecDeque<Fault>,
     pub(super) job_faults: VecDeque<JobsError>,
     pub(super) poll_faults: VecDeque<JobsError>,
     pub(super) during_send: VecDeque<Happening>,
+    /// While the answer to a question for one run is on its way.
+    pub(super) during_poll: VecDeque<Happening>,
     late: Vec<(DateTime<Utc>, RunRequest)>,
     pub(super) calls: Vec<String>,
     /// How late a new run shows up in `get` and `list`.
@@ -104,10 +108,12 @@ impl Fake {
             token_memory: TimeDelta::hours(48),
             takes_correlation: true,
             workspace: Some("w1".to_owned()),
+            untold_workspace: None,
             faults: VecDeque::new(),
             job_faults: VecDeque::new(),
             poll_faults: VecDeque::new(),
             during_send: VecDeque::new(),
+            during_poll: VecDeque::new(),
             late: Vec::new(),
             calls: Vec::new(),
             visible_after: TimeDelta::zero(),
@@ -133,7 +139,13 @@ impl Shared {
             .collect()
     }
 
-    fn start(&mut self, request: &RunRequest) -> RunId {
+    /// An answer tells the service's time, and which workspace it is.
+    fn tell(&mut self) {
+        self.has_told_time = true;
+        self.workspace = self.untold_workspace.take().or(self.workspace.take());
+    }
+
+    pub(super) fn start(&mut self, request: &RunRequest) -> RunId {
         let now = self.service_now();
         let remembered = self.tokens.get(&request.token);
         if let Some((run, since)) = remembered
@@ -273,8 +285,11 @@ impl Jobs for Fake {
     async fn job(&self, reference: &JobReference) -> Result<Job, JobsError> {
         let mut shared = self.get();
         shared.calls.push(format!("job {reference}"));
-        shared.has_told_time = true;
-        if let Some(error) = shared.job_faults.pop_front() {
+        let fault = shared.job_faults.pop_front();
+        if !matches!(fault, Some(JobsError::Unanswered(_))) {
+            shared.tell();
+        }
+        if let Some(error) = fault {
             return Err(error);
         }
         let JobReference::Id(job_id) = *reference else {
@@ -332,6 +347,9 @@ impl Jobs for Fake {
             return Err(error);
         }
         let found = shared.visible().find(|run| run.id == id).cloned();
+        if let Some(happening) = shared.during_poll.pop_front() {
+            happening(&mut shared);
+        }
         found.ok_or_else(|| JobsError::NotFound(format!("no run {id}")))
     }
 

@@ -1,9 +1,11 @@
 //! Promises of the loop, each tried in a world in memory with the real store.
 
 mod adoption;
+mod answers;
 mod fake;
 mod following;
 mod herd;
+mod lacking;
 mod outside;
 mod protocol;
 mod random;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use assets::declaration::Limits;
 use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
+use assets::version::PassNumber;
 use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Relation, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use lineage::{AssetGraph, AssetIndex};
@@ -16,7 +17,7 @@ use workspace::MemoryLog;
 use super::fake::{Fake, Fault, LedgerRun};
 use super::traps::Trapped;
 use crate::execute::Windows;
-use crate::plan::{Action, Reason};
+use crate::plan::{Action, AssetHealth, PlanInput, Reason, healths, plan, standings};
 use crate::ports::{Run, RunState, State, StateError};
 use crate::reconcile::{LEASE_LIFETIME, Mode, PassReport, Remembered, Scope, World, pass};
 use crate::state::{Build, Consumed, Intent, Lease, Memory, ObservedState};
@@ -432,6 +433,24 @@ impl Sim {
                 format!("{version} by {}", basis.as_str())
             }
         }
+    }
+
+    /// What `status` says of an asset.
+    pub(super) fn health(&self, name: &str) -> AssetHealth {
+        let (graph, tasks, memory) = (self.graph(), self.tasks(), self.memory());
+        let input = PlanInput {
+            now: self.fake.get().now,
+            pass: PassNumber(u64::MAX),
+            graph: &graph,
+            tasks: &tasks,
+            limits: &self.limits,
+            selected: self.selected.as_ref(),
+            memory: &memory,
+        };
+        let decisions = plan(&input).decisions;
+        let all = healths(&input, &standings(&input), &decisions);
+        let index = graph.index_of(name).unwrap();
+        all[index.position()].clone()
     }
 
     pub(super) fn observed(&self, name: &str) -> ObservedState {
