@@ -27,7 +27,8 @@ pub(super) const COLUMNS: &str = "i.id, i.state, i.attempt, i.pass, i.task, i.jo
 pub(super) const TABLES: &str = "intent i JOIN run c ON c.intent = i.id AND c.attempt = i.attempt";
 
 /// The states of an intent that is not settled, as the index `intent_open` has them.
-const OPEN: &str = "(i.state = 'pending' OR i.state = 'sending' OR i.state = 'uncertain' OR i.state = 'running')";
+const OPEN: &str =
+    "(i.state = 'pending' OR i.state = 'sending' OR i.state = 'uncertain' OR i.state = 'running')";
 
 /// Returns every intent that is not settled.
 pub(super) fn open(connection: &Connection) -> Result<Vec<Intent>, Fault> {

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BUG", value_delimiter = ',', value_parser = bug)]
     pub(crate) bug: Vec<Bug>,
     /// Take each safeguard away in turn, and see whether it is missed
-    #[arg(long, conflicts_with_all = ["seed", "bug"])]
+    #[arg(long, conflicts_with_all = ["seed", "bug", "only"])]
     pub(crate) hunt: bool,
     /// How many threads; one for each processor where absent
     #[arg(long, value_name = "N")]

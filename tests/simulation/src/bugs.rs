@@ -21,6 +21,8 @@ pub enum Bug {
     TokenWithoutAttempt,
     /// What ended is settled for whichever attempt is current.
     SettleWithoutCompare,
+    /// Two attempts may have the same token.
+    NoUniqueToken,
     /// A permit to send never runs out.
     NoSendWindow,
     /// Every request has a token of its own.
@@ -31,7 +33,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoUniqueIntent,
         Self::NoEpochCheck,
         Self::StampAfterSend,
@@ -39,6 +41,7 @@ impl Bug {
         Self::PlanBeforeAdopt,
         Self::TokenWithoutAttempt,
         Self::SettleWithoutCompare,
+        Self::NoUniqueToken,
         Self::NoSendWindow,
         Self::TokenPerRequest,
         Self::SilenceIsRefusal,
@@ -54,6 +57,7 @@ impl Bug {
             Self::PlanBeforeAdopt => "plan-before-adopt",
             Self::TokenWithoutAttempt => "token-without-attempt",
             Self::SettleWithoutCompare => "settle-without-compare",
+            Self::NoUniqueToken => "no-unique-token",
             Self::NoSendWindow => "no-send-window",
             Self::TokenPerRequest => "token-per-request",
             Self::SilenceIsRefusal => "silence-is-refusal",
@@ -74,11 +78,27 @@ impl Bugs {
     pub(crate) fn has(&self, bug: Bug) -> bool {
         self.0.contains(&bug)
     }
+
+    /// What they do to the schema of the state file.
+    pub(crate) fn sabotages(&self) -> Vec<&'static str> {
+        self.0.iter().filter_map(|bug| bug.sabotage()).collect()
+    }
+}
+
+impl Bug {
+    /// What it does to the schema of the state file, if anything.
+    pub(crate) fn sabotage(self) -> Option<&'static str> {
+        match self {
+            Self::NoUniqueIntent => Some(NO_UNIQUE_INTENT),
+            Self::NoUniqueToken => Some("DROP INDEX run_token"),
+            _ => None,
+        }
+    }
 }
 
 /// Defeats the index and the look that keep a second open intent of an asset out: both go by the
 /// partition, which is empty for a whole asset.
-pub(crate) const NO_UNIQUE_INTENT: &str = "
+const NO_UNIQUE_INTENT: &str = "
     CREATE TRIGGER every_intent_is_a_partition_of_its_own AFTER INSERT ON intent_asset
     BEGIN
         UPDATE intent_asset SET partition = NEW.intent

@@ -179,19 +179,13 @@ impl Faults {
         self.0 & (1 << fault.column()) != 0
     }
 
-    /// Draws the faults of a schedule: each of them, half of the time.
-    pub(crate) fn draw(dice: &mut Dice) -> Self {
-        let mut drawn = Self::default();
-        for fault in Fault::ALL {
-            if dice.one_in(2) {
-                drawn.0 |= 1 << fault.column();
-            }
+    /// Draws the faults of a schedule: each of all there are, half of the time; where only some are
+    /// allowed, all of those.
+    pub(crate) fn draw(dice: &mut Dice, allowed: Self) -> Self {
+        if allowed != Self::of(&Fault::ALL) {
+            return allowed;
         }
-        drawn
-    }
-
-    /// Returns those that are in both.
-    pub(crate) fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+        let drawn = Fault::ALL.into_iter().filter(|_| dice.one_in(2));
+        Self::of(&drawn.collect::<Vec<_>>())
     }
 }

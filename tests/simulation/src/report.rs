@@ -2,33 +2,10 @@
 
 use std::fmt::Write as _;
 
-use simulation::{Bug, Coverage, Fault, Faults, Step, Tally};
+use simulation::{Coverage, Fault, Faults, Planted, Step, Tally};
 
 use crate::Pace;
 use crate::args::Args;
-
-/// Safeguards that are taken away together.
-pub(crate) struct Planted {
-    pub(crate) bugs: &'static [Bug],
-    /// Whether another safeguard makes up for it, so that nothing is found.
-    pub(crate) is_backed_up: bool,
-}
-
-/// Every loss that is tried.
-pub(crate) const PLANTED: &[Planted] = &[
-    Planted { bugs: &[Bug::NoUniqueIntent], is_backed_up: true },
-    Planted { bugs: &[Bug::NoEpochCheck], is_backed_up: false },
-    Planted { bugs: &[Bug::PlanBeforeAdopt], is_backed_up: false },
-    Planted { bugs: &[Bug::NoUniqueIntent, Bug::NoEpochCheck], is_backed_up: false },
-    Planted { bugs: &[Bug::NoUniqueIntent, Bug::PlanBeforeAdopt], is_backed_up: false },
-    Planted { bugs: &[Bug::StampAfterSend], is_backed_up: false },
-    Planted { bugs: &[Bug::NoHorizon], is_backed_up: false },
-    Planted { bugs: &[Bug::TokenWithoutAttempt], is_backed_up: false },
-    Planted { bugs: &[Bug::SettleWithoutCompare], is_backed_up: false },
-    Planted { bugs: &[Bug::NoSendWindow], is_backed_up: false },
-    Planted { bugs: &[Bug::TokenPerRequest], is_backed_up: false },
-    Planted { bugs: &[Bug::SilenceIsRefusal], is_backed_up: false },
-];
 
 /// Schedules, and how fast they went.
 pub(crate) fn pace(tally: &Tally, pace: Pace) -> String {
@@ -174,11 +151,11 @@ pub(crate) fn planted(planted: &Planted, tally: &Tally, is_as_expected: bool) ->
         ),
         None => format!("nothing in {} schedules", count(tally.schedules)),
     };
-    let judgement = match (is_as_expected, planted.is_backed_up) {
-        (true, false) => "",
-        (true, true) => "  (backed up by another one)",
-        (false, false) => "  NOT FOUND",
-        (false, true) => "  FOUND, and was taken to be backed up",
+    let judgement = match (is_as_expected, planted.backed_up_by) {
+        (true, None) => String::new(),
+        (true, Some(by)) => format!("  (what `{}` takes away makes up for it)", by.name()),
+        (false, None) => "  NOT FOUND".to_owned(),
+        (false, Some(_)) => "  FOUND, and was taken to be backed up".to_owned(),
     };
     format!("{names:45} {outcome}{judgement}\n")
 }

@@ -12,7 +12,7 @@ use headwater::execute::Windows;
 use headwater::ports::State as _;
 use headwater::store::Store;
 
-use crate::bugs::{Bug, Bugs, NO_UNIQUE_INTENT};
+use crate::bugs::{Bug, Bugs};
 use crate::choice::Dice;
 use crate::coverage::Coverage;
 use crate::faults::{Fault, Faults};
@@ -97,7 +97,7 @@ impl Workshop {
     fn world(&self, seed: u64, keeps_trace: bool) -> World {
         let mut dice = Dice::new(seed);
         let topology = Rc::clone(&self.topologies[dice.below(self.topologies.len())]);
-        let faults = Faults::draw(&mut dice).and(self.allowed);
+        let faults = Faults::draw(&mut dice, self.allowed);
         let mut lake = Lake::new(topology.assets.iter().map(|node| node.name));
         let time = Time::start();
         for (at, node) in topology.assets.iter().enumerate() {
@@ -142,14 +142,17 @@ impl Workshop {
 
 /// An empty state, with what the planted bugs need of its schema.
 fn template(bugs: &Bugs) -> Store {
-    if !bugs.has(Bug::NoUniqueIntent) {
+    let sabotages = bugs.sabotages();
+    if sabotages.is_empty() {
         return Store::open_in_memory_copy(Path::new("/nowhere/state.db")).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     drop(Store::open(&path, headwater::store::OpenMode::ReadWrite).unwrap());
     let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute_batch(NO_UNIQUE_INTENT).unwrap();
+    for sabotage in sabotages {
+        connection.execute_batch(sabotage).unwrap();
+    }
     drop(connection);
     Store::open_in_memory_copy(&path).unwrap()
 }
