@@ -68,10 +68,13 @@ impl History<'_> {
                 .as_ref()
                 .and_then(|inputs| inputs.get(key.as_str()));
             let consumed = match stamped.and_then(|version| self.stamped(key, *version)) {
-                Some(version) => Consumed {
-                    version: Some(version),
-                    basis: Basis::Stamp,
-                },
+                Some(version) => {
+                    self.learn_since(key, &version, at).await;
+                    Consumed {
+                        version: Some(version),
+                        basis: Basis::Stamp,
+                    }
+                }
                 None => Consumed {
                     version: self.head_at(key, at).await,
                     basis,
@@ -150,6 +153,35 @@ impl History<'_> {
             table_id: oldest.version.table_id.clone(),
             version: version?,
         })
+    }
+
+    /// Learns what came after a version that a writer says it read, where what is known does not go
+    /// back so far.
+    async fn learn_since(&self, key: &AssetKey, version: &TableVersion, at: DateTime<Utc>) {
+        let first_known = self.commits(key).next().map(|known| known.version.version);
+        let is_next = |first: u64| first.saturating_sub(1) <= version.version;
+        let Some(first_known) = first_known.filter(|first| !is_next(*first)) else {
+            return;
+        };
+        let Some(location) = self.locations.get(key) else {
+            return;
+        };
+        // Mostly it was the newest one then; how much older it may be, nobody says.
+        for from in [at, DateTime::<Utc>::MIN_UTC] {
+            let Ok(mut back) = self.eyes.tables.commits_back_to(location, from).await else {
+                return;
+            };
+            let Some(last) = back.last() else { return };
+            let is_reached = last.version <= version.version;
+            if !is_reached && from == at {
+                continue;
+            }
+            let is_gap = !is_reached && !is_next(last.version);
+            let lost = is_gap.then(|| (last.version.saturating_sub(1), at.min(last.committed_at)));
+            back.retain(|commit| (version.version + 1..first_known).contains(&commit.version));
+            self.learn(key, Learned { back, lost });
+            return;
+        }
     }
 
     /// Keeps the longest history of a table that anybody asked for.

@@ -24,8 +24,17 @@ const KEPT: u64 = 2;
 /// How many commits are kept of an asset that nobody consumed yet: enough to show a history.
 const KEPT_UNCONSUMED: u64 = 50;
 
-/// Records one look at a table.
-pub(super) fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault> {
+/// Records one look at each of some tables.
+pub(super) fn record_all(write: &Write<'_>, sightings: &[Sighting]) -> Result<(), Fault> {
+    sightings
+        .iter()
+        .try_for_each(|sighting| record(write, sighting))?;
+    // Once all consumption is known: one that is new may need what nobody else does.
+    let mut with_news = sightings.iter().filter(|seen| !seen.commits.is_empty());
+    with_news.try_for_each(|seen| prune(write, &seen.asset))
+}
+
+fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault> {
     let asset = &sighting.asset;
     observe(write, asset, &sighting.observation)?;
     if sighting.forget_commits {
@@ -43,9 +52,6 @@ pub(super) fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault
     }
     if let Some(build) = &sighting.build {
         build::replace(write, asset, build)?;
-    }
-    if !sighting.commits.is_empty() {
-        prune(write, asset)?;
     }
     Ok(())
 }

@@ -61,9 +61,7 @@ impl State for Store {
     ) -> Result<(), StateError> {
         self.write("record_sightings", |write| {
             lease::check(&write.tx, lease)?;
-            sightings
-                .iter()
-                .try_for_each(|sighting| sightings::record(write, sighting))
+            sightings::record_all(write, sightings)
         })
     }
 

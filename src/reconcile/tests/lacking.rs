@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use assets::policy::OutsideWrites;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::world::Sim;
 use crate::plan::Health;
@@ -94,6 +95,67 @@ fn commits_that_a_run_under_way_has_not_seen_are_not_pruned() {
     assert_eq!(stale_since(&sim), Some(first_lacked));
     assert_eq!(sim.converge(), 0, "its next run is under way");
     assert_eq!(stale_since(&sim), None);
+}
+
+/// A table appears that somebody wrote at an instant, and perhaps says what version it was made of.
+fn discover(sim: Sim, source: &str, written_at: DateTime<Utc>, stamp: Option<u64>) -> Sim {
+    let sim = sim.table("new", &[source]).with("new", |asset| {
+        let margin = TimeDelta::zero();
+        asset.outside_writes = OutsideWrites::Assume { margin };
+    });
+    sim.log("new", |log| {
+        let commit = log.commit(written_at, true);
+        commit.inputs = stamp.map(|version| BTreeMap::from([(source.to_owned(), version)]));
+    });
+    sim
+}
+
+#[test]
+fn what_a_table_lacks_that_is_new_to_us_is_kept_although_others_have_it() {
+    // The source comes before its readers by name, or after them.
+    for (source, reader) in [("a", "x"), ("y", "x")] {
+        let mut sim = Sim::new().source(source).table(reader, &[source]);
+        assert_eq!(sim.converge(), 1);
+        let mut written = Vec::new();
+        for _ in 0..8 {
+            written.push(sim.fake.get().service_now());
+            sim.write(source);
+            sim.later(60);
+        }
+        assert_eq!(sim.converge(), 1);
+        let between = written[1] + TimeDelta::seconds(30);
+        let mut sim = discover(sim, source, between, None);
+        sim.write(source);
+        sim.pass();
+        assert_eq!(sim.consumption("new", source), "v2 by commit_time");
+        assert_eq!(sim.health("new").stale_since, Some(written[2]), "{source}");
+    }
+}
+
+#[test]
+fn a_stamp_older_than_all_that_is_known_lacks_all_that_came_since() {
+    let lacking = |stamp: u64, first_kept: u64| {
+        let mut sim = Sim::new().source("src");
+        let written: Vec<_> = (0..8).map(|_| commit(&sim)).collect();
+        sim.log("src", |log| log.first_kept = first_kept);
+        sim.later(3600);
+        let at = written[7] + TimeDelta::seconds(30);
+        let mut sim = discover(sim, "src", at, Some(stamp));
+        sim.pass();
+        assert_eq!(sim.consumption("new", "src"), format!("v{stamp} by stamp"));
+        let since = sim.health("new").stale_since.unwrap();
+        (since, written)
+    };
+    // The first version is two hours older than the others.
+    for stamp in [0, 3, 7] {
+        let (since, written) = lacking(stamp, 0);
+        assert_eq!(since, written[usize::try_from(stamp).unwrap()]);
+    }
+    // What came right after it is cleaned away.
+    let (since, written) = lacking(3, 6);
+    assert!(since <= written[5], "{since}");
+    let (since, written) = lacking(3, 4);
+    assert_eq!(since, written[3]);
 }
 
 #[test]
