@@ -44,6 +44,9 @@ else
 endif
 	@if [ -e target/tmp/unproven.txt ]; then cat target/tmp/unproven.txt; fi
 
+simulate: tools ## play hostile histories of the reconciler, 100,000 of them: make simulate ARGS='--hunt'
+	cargo run --locked --profile simulation -p headwater-simulation -- $(ARGS)
+
 crash: tools ## kill the reconciler 200 times at random while answers are lost: make crash KILLS=1000
 	KILLS=$(KILLS) cargo test --locked -p headwater --test it -- --exact --nocapture \
 	  recovery::fault_50_kills_and_lost_answers_start_nothing_twice_and_leave_nothing_stale

@@ -56,11 +56,11 @@ impl Args {
         let all = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.threads.unwrap_or(all)
     }
+}
 
-    /// Whether nobody watches.
-    pub(crate) fn is_quiet(&self) -> bool {
-        !std::io::stderr().is_terminal()
-    }
+/// Whether nobody watches.
+pub(crate) fn is_quiet() -> bool {
+    !std::io::stderr().is_terminal()
 }
 
 fn fault(name: &str) -> Result<Fault, String> {

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rustix::time::{ClockId, clock_gettime};
 use simulation::{Batch, Bugs, Faults, PLANTED, Tally, Workshop, play_many};
 
-use crate::args::Args;
+use crate::args::{Args, is_quiet};
 
 /// Schedules make and drop many small things: half as long again with the system's allocator.
 #[global_allocator]
@@ -56,7 +56,7 @@ fn replay(args: &Args, seed: u64) -> bool {
 /// Plays many; returns whether all rules held in all of them.
 fn simulate(args: &Args) -> bool {
     let batch = args.batch(args.allowed(), args.bugs(), ENOUGH);
-    let (tally, pace) = timed(&batch, args.is_quiet());
+    let (tally, pace) = timed(&batch, is_quiet());
     print!("{}", report::pace(&tally, pace));
     print!("{}", report::coverage(&tally.coverage, batch.allowed));
     print!("{}", report::found(&tally, args));
@@ -70,7 +70,7 @@ fn hunt(args: &Args) -> bool {
     for planted in PLANTED {
         let allowed = Faults::of(planted.faults);
         let batch = args.batch(allowed, Bugs::of(planted.bugs), 1);
-        let (tally, _) = timed(&batch, args.is_quiet());
+        let (tally, _) = timed(&batch, is_quiet());
         let is_as_expected = tally.found.is_empty() == planted.backed_up_by.is_some();
         all &= is_as_expected;
         print!("{}", report::planted(planted, &tally, is_as_expected));

@@ -336,6 +336,7 @@ impl Jobs for Ports<'_> {
     async fn run(&self, id: RunId) -> Result<Run, JobsError> {
         Pause(false).await;
         self.ask(Step::Run, |world| {
+            world.look(Step::Run);
             let now = world.time.truth;
             let found = world.service.told(now).find(|run| run.id == id).cloned();
             found.ok_or_else(|| JobsError::NotFound(format!("no run {id}")))
@@ -344,6 +345,7 @@ impl Jobs for Ports<'_> {
 
     async fn active_runs(&self) -> Result<Vec<Run>, JobsError> {
         self.ask(Step::ActiveRuns, |world| {
+            world.look(Step::ActiveRuns);
             let runs = world.service.told(world.time.truth);
             let active = runs.filter(|run| run.state == headwater::ports::RunState::Active);
             Ok(active.cloned().collect())
@@ -352,6 +354,7 @@ impl Jobs for Ports<'_> {
 
     async fn runs_since(&self, job_id: i64, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError> {
         self.ask(Step::RunsSince, |world| {
+            world.look(Step::RunsSince);
             let runs = world.service.told(world.time.truth);
             let mine = runs.filter(|run| run.job_id == job_id && run.started_at >= from);
             Ok(mine.cloned().collect())
@@ -360,6 +363,7 @@ impl Jobs for Ports<'_> {
 
     async fn all_runs_since(&self, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError> {
         self.ask(Step::AllRunsSince, |world| {
+            world.look(Step::AllRunsSince);
             let runs = world.service.told(world.time.truth);
             let began = runs.filter(|run| run.started_at >= from);
             Ok(began.cloned().collect())

@@ -31,7 +31,7 @@ fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -96,12 +96,20 @@ pub(crate) fn coverage(coverage: &Coverage, allowed: Faults) -> String {
 
 /// Whether a fault can strike at a step: troubles of the network at calls, those of the disk at
 /// transactions, and everything else anywhere.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new fault can strike anywhere"
+)]
 fn can_strike(fault: Fault, step: Step) -> bool {
     match fault {
         Fault::LostRequest | Fault::LateRequest | Fault::DuplicateRequest | Fault::Refused => {
             step == Step::RunNow
         }
         Fault::LostAnswer | Fault::Throttled | Fault::ServerError | Fault::Denied => step.is_call(),
+        Fault::SlowList => matches!(
+            step,
+            Step::Run | Step::ActiveRuns | Step::RunsSince | Step::AllRunsSince
+        ),
         Fault::TransactionFails => step.is_transaction(),
         // Between two passes there is nothing to be torn apart.
         Fault::Kill | Fault::Stop => step != Step::Idle,

@@ -360,15 +360,13 @@ impl Schedule<'_> {
                 .lease_info()
                 .unwrap()
                 .map_or(0, |info| info.epoch);
-            let store = match world.backup.take().filter(|_| !is_lost) {
-                Some(backup) => {
-                    backup.go_on_from_backup(epoch, "ann", now).unwrap();
-                    backup
-                }
-                None => {
-                    fresh.go_on_from_nothing(epoch, "ann", now).unwrap();
-                    fresh
-                }
+            let backup = world.backup.take().filter(|_| !is_lost);
+            let store = if let Some(backup) = backup {
+                backup.go_on_from_backup(epoch, "ann", now).unwrap();
+                backup
+            } else {
+                fresh.go_on_from_nothing(epoch, "ann", now).unwrap();
+                fresh
             };
             world.note(|_| format!("the state is {}", fault.name()));
             world.store = Arc::new(store);

@@ -23,7 +23,7 @@ impl Trace {
         self.lines.is_some()
     }
 
-    pub(crate) fn push(&mut self, time: Time, line: String) {
+    pub(crate) fn push(&mut self, time: Time, line: &str) {
         if let Some(lines) = &mut self.lines {
             let at = time.truth.format("%d %H:%M:%S");
             lines.push(format!("{at}  {line}"));

@@ -18,7 +18,7 @@ pub(crate) fn converged(world: &mut World) {
             };
             let reads = content.iter().flat_map(|content| &content.reads);
             let read = reads.clone().find(|(found, _)| *found == input);
-            if !read.is_some_and(|(_, read)| *read >= newest) {
+            if read.is_none_or(|(_, read)| *read < newest) {
                 let (name, input) = (world.name(at), world.name(input));
                 world.violate("L1", || {
                     format!("{name} has read {read:?} of {input}, which has {newest:?}")

@@ -87,7 +87,7 @@ impl World {
     pub(crate) fn note(&mut self, what: impl FnOnce(&Self) -> String) {
         if self.trace.is_on() {
             let line = what(self);
-            self.trace.push(self.time, line);
+            self.trace.push(self.time, &line);
         }
     }
 

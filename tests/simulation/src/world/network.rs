@@ -86,6 +86,15 @@ impl World {
         self.service.delay(until, request.clone());
     }
 
+    /// Somebody asks for runs, some of which may not show up yet.
+    pub(crate) fn look(&mut self, step: Step) {
+        let now = self.time.truth;
+        let mut runs = self.service.runs.iter();
+        if runs.any(|run| run.visible_from > now) {
+            self.coverage.note(step, Fault::SlowList);
+        }
+    }
+
     /// A request takes effect.
     pub(crate) fn arrive(&mut self, request: &RunRequest) -> Result<RunId, JobsError> {
         let asset = asset_of_job(request.job_id);
