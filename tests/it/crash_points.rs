@@ -1,10 +1,11 @@
 //! Killed before, within and after each transaction, and before and after each call of the service:
 //! the next process goes on as if nothing had been.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 use workspace::faults::{Break, Effect, FaultPlan, Moment, RequestRule, RunEffect, RunRule};
+use workspace::ledger::LedgerEntry;
 
 use crate::lakehouse::{Lakehouse, RUN_NOW, until};
 use crate::points::{dies_at, reached, steps_of_the_source};
@@ -306,15 +307,24 @@ fn check(lake: &Lakehouse, what: &str) {
     }
 }
 
-/// The runs that began while another one of their job, which builds one table, was under way.
+/// The runs that were made while another one of the same work was under way: a job builds one table,
+/// or the models that it is told.
 fn at_once(lake: &Lakehouse) -> Vec<String> {
-    let mut runs = lake.ledger();
-    runs.sort_by_key(|run| (run.job_id, run.created_at));
-    let follow = runs.windows(2).filter(|two| two[0].job_id == two[1].job_id);
-    let beside = follow.filter(|two| two[0].ended_at.is_none_or(|end| end > two[1].created_at));
+    let mut by_work: BTreeMap<_, Vec<LedgerEntry>> = BTreeMap::new();
+    for run in lake.ledger() {
+        let work = (run.job_id, run.parameters.get("models").cloned());
+        by_work.entry(work).or_default().push(run);
+    }
+    let mut beside = Vec::new();
+    for runs in by_work.values_mut() {
+        runs.sort_by_key(|run| (run.created_at, run.run_id));
+        for two in runs.windows(2) {
+            if two[0].ended_at.is_none_or(|end| end > two[1].created_at) {
+                beside.push(format!("{} beside {}", two[1].run_id, two[0].run_id));
+            }
+        }
+    }
     beside
-        .map(|two| format!("{} beside {}", two[1].run_id, two[0].run_id))
-        .collect()
 }
 
 /// Kills the program at every point that these ways reach and that data which arrives does not, and
