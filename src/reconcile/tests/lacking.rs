@@ -135,7 +135,7 @@ fn what_a_table_lacks_that_is_new_to_us_is_kept_although_others_have_it() {
 #[test]
 fn a_stamp_older_than_all_that_is_known_lacks_all_that_came_since() {
     let lacking = |stamp: u64, first_kept: u64| {
-        let mut sim = Sim::new().source("src");
+        let sim = Sim::new().source("src");
         let written: Vec<_> = (0..8).map(|_| commit(&sim)).collect();
         sim.log("src", |log| log.first_kept = first_kept);
         sim.later(3600);
