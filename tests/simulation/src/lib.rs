@@ -21,6 +21,7 @@
 )]
 
 mod bugs;
+mod calls;
 mod choice;
 mod coverage;
 mod faults;
@@ -35,6 +36,7 @@ mod state;
 mod steps;
 mod topology;
 mod trace;
+mod workshop;
 mod world;
 
 pub use bugs::{Bug, Bugs};
@@ -42,6 +44,7 @@ pub use coverage::Coverage;
 pub use faults::{Fault, Faults};
 pub use many::{Batch, Found, Tally, play_many};
 pub use planted::{PLANTED, Planted};
-pub use schedule::{Outcome, Workshop};
+
 pub use steps::Step;
+pub use workshop::{Outcome, Workshop};
 pub use world::Violation;

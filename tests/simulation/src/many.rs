@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::bugs::Bugs;
 use crate::coverage::Coverage;
 use crate::faults::Faults;
-use crate::schedule::Workshop;
+use crate::workshop::Workshop;
 use crate::world::Violation;
 
 /// What is played.
@@ -92,7 +92,7 @@ pub fn play_many(batch: &Batch, progress: &(dyn Fn() + Sync)) -> Tally {
     whole
 }
 
-fn play(workshop: &mut Workshop, seed: u64) -> Option<crate::schedule::Outcome> {
+fn play(workshop: &mut Workshop, seed: u64) -> Option<crate::workshop::Outcome> {
     let playing = std::panic::AssertUnwindSafe(|| workshop.play(seed, false));
     std::panic::catch_unwind(playing).ok()
 }

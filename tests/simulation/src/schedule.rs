@@ -1,161 +1,20 @@
-//! One schedule: a world drawn from a seed, processes and events in turns, and at the end the faults
-//! stop and everything has to come to rest.
+//! Whose turn it is: processes and events, one after the other, as the dice have it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use headwater::execute::Windows;
 use headwater::ports::State as _;
 use headwater::store::Store;
 
-use crate::bugs::{Bug, Bugs};
-use crate::choice::Dice;
-use crate::coverage::Coverage;
-use crate::faults::{Fault, Faults};
+use crate::faults::Fault;
 use crate::process::{Life, Order, Process, Stacks};
 use crate::steps::Step;
-use crate::topology::{self, Topology};
-use crate::trace::Trace;
-use crate::world::lake::Lake;
-use crate::world::service::Service;
-use crate::world::time::Time;
-use crate::world::{Violation, World};
-
-/// What every schedule of a thread is made from.
-pub struct Workshop {
-    topologies: Vec<Rc<Topology>>,
-    template: Store,
-    stacks: Stacks,
-    bugs: Bugs,
-    /// What may happen at all.
-    allowed: Faults,
-}
-
-/// What came of one schedule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// The first rule that was broken.
-    pub violation: Option<Violation>,
-    /// What happened, if that was asked for.
-    pub trace: Vec<String>,
-    /// A number that is the same for the same history.
-    pub hash: u64,
-    /// Turns that were taken.
-    pub turns: u64,
-    /// Runs that were begun.
-    pub runs: usize,
-    /// What was met where.
-    pub coverage: Coverage,
-}
+use crate::world::World;
 
 /// How many turns a schedule has before its faults stop.
 const TURNS: u32 = 120;
-
-impl Workshop {
-    /// Prepares for schedules in which only `allowed` happens, without the safeguards of `bugs`.
-    pub fn new(allowed: Faults, bugs: Bugs) -> Self {
-        Self {
-            topologies: topology::all().into_iter().map(Rc::new).collect(),
-            template: template(&bugs),
-            stacks: Stacks::default(),
-            bugs,
-            allowed,
-        }
-    }
-
-    /// Plays the schedule of a seed.
-    pub fn play(&mut self, seed: u64, keeps_trace: bool) -> Outcome {
-        let world = Rc::new(RefCell::new(self.world(seed, keeps_trace)));
-        let mut schedule = Schedule {
-            template: &self.template,
-            world: Rc::clone(&world),
-            slots: (0..3).map(|_| None).collect(),
-            began: 0,
-            turns: 0,
-            stacks: &mut self.stacks,
-        };
-        schedule.unfold();
-        schedule.come_to_rest();
-        let turns = schedule.turns;
-        schedule.end();
-        let world = Rc::into_inner(world).unwrap().into_inner();
-        let (trace, hash) = world.trace.take();
-        Outcome {
-            violation: world.violation,
-            trace,
-            hash,
-            turns,
-            runs: world.service.runs.len(),
-            coverage: world.coverage,
-        }
-    }
-
-    fn world(&self, seed: u64, keeps_trace: bool) -> World {
-        let mut dice = Dice::new(seed);
-        let topology = Rc::clone(&self.topologies[dice.below(self.topologies.len())]);
-        let faults = Faults::draw(&mut dice, self.allowed);
-        let mut lake = Lake::new(topology.assets.iter().map(|node| node.name));
-        let time = Time::start();
-        for (at, node) in topology.assets.iter().enumerate() {
-            if !node.is_built {
-                let written = time.truth - TimeDelta::hours(2);
-                lake.of_mut(at).commit(written, Vec::new(), None);
-            } else {
-                lake.of_mut(at).log.exists = false;
-            }
-        }
-        let slow = faults.has(Fault::SlowList);
-        let shows_after = slow.then(|| TimeDelta::seconds(dice.between(1, 90)));
-        let mut windows = Windows::default();
-        if self.bugs.has(Bug::NoHorizon) {
-            windows.horizon = TimeDelta::days(36_500);
-        }
-        if self.bugs.has(Bug::NoSendWindow) {
-            windows.send = std::time::Duration::MAX;
-        }
-        World {
-            names_runs: !dice.one_in(4),
-            dice,
-            topology,
-            faults,
-            bugs: self.bugs.clone(),
-            windows,
-            time,
-            lake,
-            service: Service::showing_after(shows_after),
-            store: Arc::new(self.template.copy_in_memory().unwrap()),
-            backup: None,
-            was_replaced: false,
-            intents: BTreeMap::new(),
-            dead: BTreeSet::new(),
-            standing: vec![None; 3],
-            coverage: Coverage::default(),
-            violation: None,
-            trace: Trace::new(keeps_trace),
-        }
-    }
-}
-
-/// An empty state, with what the planted bugs need of its schema.
-fn template(bugs: &Bugs) -> Store {
-    let sabotages = bugs.sabotages();
-    if sabotages.is_empty() {
-        return Store::open_in_memory_copy(Path::new("/nowhere/state.db")).unwrap();
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.db");
-    drop(Store::open(&path, headwater::store::OpenMode::ReadWrite).unwrap());
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    for sabotage in sabotages {
-        connection.execute_batch(sabotage).unwrap();
-    }
-    drop(connection);
-    Store::open_in_memory_copy(&path).unwrap()
-}
 
 pub(crate) struct Schedule<'a> {
     template: &'a Store,
@@ -163,11 +22,30 @@ pub(crate) struct Schedule<'a> {
     pub(crate) slots: Vec<Option<Process>>,
     /// Processes that were begun.
     pub(crate) began: u32,
-    turns: u64,
+    pub(crate) turns: u64,
     pub(crate) stacks: &'a mut Stacks,
 }
 
-impl Schedule<'_> {
+/// How many processes there are at once, at most.
+const SLOTS: usize = 3;
+
+impl<'a> Schedule<'a> {
+    /// Nobody has had a turn yet. `template` is what an empty state is copied from.
+    pub(crate) fn new(
+        template: &'a Store,
+        world: &Rc<RefCell<World>>,
+        stacks: &'a mut Stacks,
+    ) -> Self {
+        Self {
+            template,
+            world: Rc::clone(world),
+            slots: (0..SLOTS).map(|_| None).collect(),
+            began: 0,
+            turns: 0,
+            stacks,
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.world.borrow().violation.is_some()
     }
@@ -177,7 +55,7 @@ impl Schedule<'_> {
     }
 
     /// Turn after turn of whoever the dice choose.
-    fn unfold(&mut self) {
+    pub(crate) fn unfold(&mut self) {
         for _ in 0..TURNS {
             if self.is_over() {
                 return;
@@ -375,7 +253,7 @@ impl Schedule<'_> {
     }
 
     /// Takes away what still lives.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         for slot in 0..self.slots.len() {
             if let Some(process) = self.slots[slot].take() {
                 process.kill(self.stacks);
