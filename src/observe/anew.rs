@@ -53,7 +53,7 @@ async fn add_since(
         return;
     };
     // It may have been dated by another clock than what was seen last.
-    let from = last_seen - SKEW;
+    let from = last_seen.checked_sub_signed(SKEW).unwrap_or(last_seen);
     let Ok(back) = eyes.tables.commits_back_to(location, from).await else {
         // It began at some time after what was seen last, and nobody can say when.
         oldest.origin.at = oldest.origin.at.min(last_seen);
