@@ -43,7 +43,8 @@ pub(crate) fn reported(ports: &Ports<'_>, topology: &Topology, memory: &Memory) 
                 });
             }
             let since = health.stale_since;
-            let is_assumed = world.was_replaced && is_assumed(world, memory, at);
+            let is_guessed = world.was_replaced || !world.names_runs;
+            let is_assumed = is_guessed && is_assumed(world, memory, at);
             let is_known = !is_assumed && health.health != Health::Unknown && health.lag.is_some();
             if is_known && since.is_none_or(|since| since > behind) {
                 world.violate("lag", || {
@@ -55,7 +56,7 @@ pub(crate) fn reported(ports: &Ports<'_>, topology: &Topology, memory: &Memory) 
 }
 
 /// Whether the state knows only by assumption what an asset consumed, or what the commits of its
-/// inputs carried: what happened under another state is labelled so wherever it is shown.
+/// inputs carried: what happened under another state, or was written by who does not say so.
 fn is_assumed(world: &World, memory: &Memory, at: usize) -> bool {
     let node = &world.topology.assets[at];
     let is_certain = |input: &usize| {
@@ -99,7 +100,9 @@ fn missing(world: &World, memory: &Memory, roots: &Reads) -> Option<DateTime<Utc
         if covers(table, *read, &claimed) {
             continue;
         }
-        let change = table.first_beyond(*read);
+        // The log tells its eras apart by what stands in the markers of its commits.
+        let log = table.log_of_era(head.marker.content / 1_000_000);
+        let change = table.first_beyond(*read, (log, head.version));
         let at = change.map(|written| written.at);
         oldest = match (oldest, at) {
             (Some(oldest), Some(at)) => Some(oldest.min(at)),

@@ -3,7 +3,7 @@
 //! The log is what Headwater can read. What a table really incorporates is known only here, and what
 //! Headwater claims is held against it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use workspace::MemoryLog;
 
 /// How far a table had got: its incarnation, counted from 0, and the newest version in its log.
@@ -119,11 +119,21 @@ impl Table {
         self.ids.len() - 1
     }
 
-    /// The oldest version that still is a change beyond a mark.
-    pub(crate) fn first_beyond(&self, mark: Mark) -> Option<&Written> {
-        let log = self.log_of(self.incarnation());
+    /// The oldest version beyond a mark that somebody has seen who saw the newest of a log.
+    pub(crate) fn first_beyond(&self, mark: Mark, (log, newest): (usize, u64)) -> Option<&Written> {
         let mut written = self.written.iter();
-        written.find(|found| found.mark > mark && self.log_of(found.mark.incarnation) == log)
+        written.find(|found| {
+            let is_in_it = self.log_of(found.mark.incarnation) == log;
+            found.mark > mark && is_in_it && found.mark.version <= newest
+        })
+    }
+
+    /// The incarnation that a log began with; logs are told apart as the log itself does.
+    pub(crate) fn log_of_era(&self, era: u64) -> usize {
+        let era = usize::try_from(era).unwrap_or(usize::MAX);
+        let mut logs: Vec<usize> = self.logs.clone();
+        logs.dedup();
+        logs.get(era).copied().unwrap_or(usize::MAX)
     }
 
     /// The incarnation that the log of an incarnation began with.
@@ -180,8 +190,7 @@ impl Table {
     pub(crate) fn roll_back(&mut self, at: DateTime<Utc>, reads: Reads) {
         let id = self.log.table_id.clone();
         self.begin_again(id);
-        // Never above the clock of those who look: it is what was there some time ago.
-        self.commit(at - TimeDelta::seconds(1), reads, None);
+        self.commit(at, reads, None);
     }
 
     fn begin_again(&mut self, id: String) {
@@ -203,8 +212,12 @@ impl Table {
         self.commit(at, reads, None);
     }
 
-    /// Its log loses what is older than its newest commits.
+    /// Its log loses what is older than its newest commits. That takes the days of its retention: a
+    /// log that was begun again a moment ago is whole.
     pub(crate) fn cut(&mut self, kept: u64) {
+        if self.log.era > 0 {
+            return;
+        }
         let newest = self.log.commits.last().map_or(0, |commit| commit.version);
         let first = newest.saturating_sub(kept);
         self.log.first_kept = self.log.first_kept.max(first);
