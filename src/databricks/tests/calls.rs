@@ -150,7 +150,10 @@ async fn a_list_that_has_more_and_does_not_say_how_to_ask_for_it_is_no_list() {
         .await
         .unwrap_err();
     assert!(!error.is_definite(), "{error:?}");
-    assert!(error.to_string().contains("there are more runs"), "{error}");
+    assert!(
+        error.to_string().contains("goes on, and not where"),
+        "{error}"
+    );
 }
 
 fn page(runs: &[(i64, &str)], next: Option<&str>) -> super::server::Step {
