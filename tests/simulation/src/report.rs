@@ -39,6 +39,9 @@ fn count(number: u64) -> String {
     grouped
 }
 
+/// Of how many pairs that never met each is named.
+const TOLD: usize = 60;
+
 /// Which faults struck at which steps.
 pub(crate) fn coverage(coverage: &Coverage, allowed: Faults) -> String {
     let mut text =
@@ -89,7 +92,11 @@ pub(crate) fn coverage(coverage: &Coverage, allowed: Faults) -> String {
     }
     let _ = match holes.len() {
         0 => writeln!(text, "\nevery fault struck at every step at which it can"),
-        some => writeln!(text, "\n{some} never met: {}", holes.join("; ")),
+        some if some <= TOLD => writeln!(text, "\n{some} never met: {}", holes.join("; ")),
+        some => writeln!(
+            text,
+            "\n{some} never met, each a `·` above: more schedules meet more"
+        ),
     };
     text
 }
