@@ -71,6 +71,8 @@ pub struct Stage {
     /// What lets data arrive.
     pub arrivals: sample::Arrivals,
     clock: SystemClock,
+    /// When the stage was set, by the clock that never goes back.
+    began: std::time::Duration,
     program: PathBuf,
     is_quiet: bool,
 }
@@ -107,6 +109,7 @@ impl Stage {
             workspace,
             arrivals,
             clock,
+            began: clock.monotonic(),
             program: settings.program.clone(),
             is_quiet: settings.is_quiet,
         })
@@ -124,7 +127,7 @@ impl Stage {
 
     /// Time since the stage was set.
     pub fn elapsed(&self) -> std::time::Duration {
-        self.clock.monotonic()
+        self.clock.monotonic().saturating_sub(self.began)
     }
 
     /// Tells the workspace what shall go wrong from now on.

@@ -1,13 +1,19 @@
 //! The demonstration, and the folder that it leaves behind.
 
+use std::time::Instant;
+
 use crate::program::{folder, run, run_with};
 
 #[test]
 fn the_demonstration_ends_well_and_leaves_a_project_in_which_commands_work() {
     let here = folder(&[]);
+    let began = Instant::now();
     let ran = run(here.path(), "demo --for 2s --dir lakehouse --keep -o json");
+    let longest = began.elapsed().as_secs_f64();
     assert_eq!(ran.exit, 0, "{ran:?}");
     let tally = ran.json();
+    let took = tally["seconds"].as_f64().unwrap();
+    assert!(took > 2.0 && took <= longest, "{took} s within {longest} s");
     assert_eq!(tally["kind"], "Demo");
     assert_eq!(tally["duplicates"], 0);
     assert_eq!(
