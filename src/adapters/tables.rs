@@ -1,6 +1,7 @@
 //! Tables on local paths, as the loop wants them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use assets::AssetKey;
@@ -8,7 +9,7 @@ use assets::delta::{Commit, Reading, Unreadable};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::delta_log::{Options, Request, data_commits_back_to, local_path, read_many};
+use crate::delta_log::{LocalStore, Options, Request, data_commits_back_to, local_path, read_many};
 use crate::ports::{TableLocation, TableRequest, Tables};
 
 /// Every so many readings all logs are listed, not only probed: a probe cannot see what lies
@@ -56,7 +57,7 @@ impl Tables for LocalTables {
                     readings.push(None);
                     local.push(Request {
                         asset,
-                        location,
+                        store: Arc::new(LocalStore::of(&location)),
                         known,
                     });
                 }
@@ -83,7 +84,7 @@ impl Tables for LocalTables {
     ) -> Result<Vec<Commit>, Unreadable> {
         let path = local_path(&location.0, &self.base)?;
         let path_text = path.display().to_string();
-        tokio::task::spawn_blocking(move || data_commits_back_to(&path, at))
+        tokio::task::spawn_blocking(move || data_commits_back_to(&LocalStore::of(&path), at))
             .await
             .unwrap_or_else(|error| {
                 Err(Unreadable::Unreachable {

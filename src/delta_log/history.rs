@@ -3,14 +3,14 @@
 //! Nothing here moves a known head. Where the table's state is not known, a time that a commit
 //! carries itself counts, because writers stamp commits only where the table asks for it.
 
-use std::path::Path;
-
 use assets::delta::time;
 use assets::delta::{Commit, Unreadable};
 use chrono::{DateTime, Utc};
 
-use super::directory::{LogDirectory, ReadCommit, Run};
+use super::listing::Run;
+use super::log::{Log, ReadCommit};
 use super::past::{self, Window};
+use super::store::LogStore;
 
 /// Commits of one table.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,15 +34,15 @@ pub struct History {
 ///
 /// When the log cannot be listed, or holds no commit.
 pub fn history(
-    location: &Path,
+    store: &dyn LogStore,
     from: Option<u64>,
     to: Option<u64>,
 ) -> Result<Option<History>, Unreadable> {
-    let log = LogDirectory::of(location);
+    let log = Log::of(store);
     let Some(listing) = log.list()? else {
         return Ok(None);
     };
-    let run = listing.run(&log)?;
+    let run = listing.run(log)?;
     let first = from.unwrap_or(run.start).max(run.start);
     let last = to.unwrap_or(run.newest).min(run.newest);
     let mut history = History {
@@ -51,7 +51,7 @@ pub fn history(
         newest: run.newest,
         trailing: None,
     };
-    let mut previous = past::time_before(&log, run.start, first)?;
+    let mut previous = past::time_before(log, run.start, first)?;
     for version in first..=last {
         match log.commit(version) {
             Ok(Some(ReadCommit { mut parsed, .. })) => {
@@ -78,22 +78,23 @@ pub fn history(
 /// # Errors
 ///
 /// When the log cannot be listed or none of its commits can be read.
-pub fn data_commits_back_to(location: &Path, at: DateTime<Utc>) -> Result<Vec<Commit>, Unreadable> {
-    let log = LogDirectory::of(location);
+pub fn data_commits_back_to(
+    store: &dyn LogStore,
+    at: DateTime<Utc>,
+) -> Result<Vec<Commit>, Unreadable> {
+    let log = Log::of(store);
     let Some(listing) = log.list()? else {
         return Ok(Vec::new());
     };
-    let run = listing.run(&log)?;
-    let window = past::walk_back(&log, &listing, run, |window| {
-        was_there(&log, run, window, at)
-    })?;
-    let commits = window.settle(&log, run.start, None)?;
+    let run = listing.run(log)?;
+    let window = past::walk_back(log, &listing, run, |window| was_there(log, run, window, at))?;
+    let commits = window.settle(log, run.start, None)?;
     let commits = commits.into_iter().rev().map(|commit| commit.parsed.commit);
     Ok(commits.filter(|commit| commit.changed_data).collect())
 }
 
 /// Returns whether the oldest commit of the window changed data and was there at `at`.
-fn was_there(log: &LogDirectory, run: Run, window: &Window, at: DateTime<Utc>) -> bool {
+fn was_there(log: Log<'_>, run: Run, window: &Window, at: DateTime<Utc>) -> bool {
     let Some(oldest) = window.oldest() else {
         return false;
     };

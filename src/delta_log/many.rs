@@ -6,7 +6,6 @@
 //! hangs must delay neither the next reading nor the end of the program.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,13 +14,15 @@ use assets::AssetKey;
 use assets::delta::{KnownHead, Reading, Unreadable};
 use tokio::sync::Notify;
 
+use super::store::LogStore;
+
 /// One table to read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// Whose table it is.
     pub asset: AssetKey,
-    /// Where it lies; its log is in `_delta_log` below.
-    pub location: PathBuf,
+    /// What keeps its log.
+    pub store: Arc<dyn LogStore>,
     /// What is known of it.
     pub known: Option<Arc<KnownHead>>,
 }
@@ -55,10 +56,10 @@ impl Default for Options {
 
 /// Locations whose reading was given up and has not come back yet. Clones share one list.
 #[derive(Debug, Clone, Default)]
-pub struct Stuck(Arc<Mutex<BTreeSet<PathBuf>>>);
+pub struct Stuck(Arc<Mutex<BTreeSet<String>>>);
 
 impl Stuck {
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,7 +84,7 @@ pub(super) async fn read_many_with<R>(
     read: R,
 ) -> Vec<(AssetKey, Reading)>
 where
-    R: Fn(&Path, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
+    R: Fn(&dyn LogStore, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
 {
     let shared = Arc::new(Shared {
         board: Mutex::new(Board::new(&requests, options)),
@@ -153,7 +154,7 @@ impl Board {
         let stuck = options.stuck.lock();
         let given_up = |request: &Request| {
             stuck
-                .contains(&request.location)
+                .contains(request.store.place())
                 .then(|| Reading::Unknown(timed_out(options.timeout)))
         };
         let readings: Vec<_> = requests.iter().map(given_up).collect();
@@ -202,7 +203,7 @@ impl Board {
 
     fn spawn_worker<R>(&mut self, shared: &Arc<Shared<R>>)
     where
-        R: Fn(&Path, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
+        R: Fn(&dyn LogStore, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
     {
         let worker = self.current.len();
         let shared = Arc::clone(shared);
@@ -215,7 +216,7 @@ impl Board {
 
     fn give_up_on_late_tables<R>(&mut self, shared: &Arc<Shared<R>>, timeout: Duration)
     where
-        R: Fn(&Path, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
+        R: Fn(&dyn LogStore, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
     {
         let is_late = |slot: &Option<(usize, Instant)>| {
             slot.is_some_and(|(_, since)| since.elapsed() >= timeout)
@@ -227,7 +228,7 @@ impl Board {
                 continue;
             };
             if let Some(request) = shared.requests.get(index) {
-                shared.stuck.lock().insert(request.location.clone());
+                shared.stuck.lock().insert(request.store.place().to_owned());
             }
             self.put(index, Reading::Unknown(timed_out(timeout)));
             self.alive -= 1;
@@ -241,17 +242,17 @@ impl Board {
 /// The life of one thread.
 fn work<R>(shared: &Shared<R>, worker: usize)
 where
-    R: Fn(&Path, Option<&KnownHead>) -> Reading,
+    R: Fn(&dyn LogStore, Option<&KnownHead>) -> Reading,
 {
     let mut task = shared.board().take(worker);
     while let Some((index, request)) =
         task.and_then(|index| Some((index, shared.requests.get(index)?)))
     {
-        let reading = (shared.read)(&request.location, request.known.as_deref());
+        let reading = (shared.read)(request.store.as_ref(), request.known.as_deref());
         let mut board = shared.board();
         if !board.put(index, reading) {
             // Given up meanwhile: somebody else goes on, and the table may be asked again.
-            shared.stuck.lock().remove(&request.location);
+            shared.stuck.lock().remove(request.store.place());
             return;
         }
         task = board.take(worker);

@@ -11,16 +11,18 @@
 //! - [`history`], [`data_commits_back_to`]: commits of the past
 //! - [`local_path`]: where a declared location lies
 //!
-//! A store is seen through `LogDirectory` only: looking for one file, reading one, listing all.
+//! A store is seen through [`LogStore`] only: looking for one file, reading one, listing all.
 
-mod directory;
+mod checkpoint;
 mod history;
+mod listing;
+mod local;
 mod location;
+mod log;
 mod many;
 mod past;
+mod store;
 mod warm;
-
-use std::path::Path;
 
 use assets::delta::{Continuity, KnownHead, Reading};
 
@@ -28,18 +30,21 @@ pub use history::{History, data_commits_back_to, history};
 pub use location::local_path;
 pub use many::{Options, Request, Stuck, read_many};
 
-use directory::LogDirectory;
+pub use local::LocalStore;
+pub use store::{Cost, FileStat, LogStore, StoredFile};
+
+use log::Log;
 
 /// Reads what is new in the log of the table at `location`. Blocks.
 ///
 /// With a known head and nothing new, this costs two looks at single files. Without one, it lists
 /// the log and reads backwards until it has seen the newest commit that changed data, and what the
 /// table is.
-pub fn read(location: &Path, known: Option<&KnownHead>) -> Reading {
-    let log = LogDirectory::of(location);
+pub fn read(store: &dyn LogStore, known: Option<&KnownHead>) -> Reading {
+    let log = Log::of(store);
     let reading = match known {
-        None => past::read_cold(&log, Continuity::Cold),
-        Some(known) => warm::read_on(&log, known),
+        None => past::read_cold(log, Continuity::Cold),
+        Some(known) => warm::read_on(log, known),
     };
     reading.unwrap_or_else(Reading::Unknown)
 }
@@ -47,11 +52,11 @@ pub fn read(location: &Path, known: Option<&KnownHead>) -> Reading {
 /// As [`read`], but lists the log even when the probe found nothing new.
 ///
 /// A probe cannot see commits beyond a missing one: a reading like this now and then does.
-pub fn read_listed(location: &Path, known: Option<&KnownHead>) -> Reading {
-    let log = LogDirectory::of(location);
+pub fn read_listed(store: &dyn LogStore, known: Option<&KnownHead>) -> Reading {
+    let log = Log::of(store);
     let reading = match known {
-        None => past::read_cold(&log, Continuity::Cold),
-        Some(known) => warm::read_listed(&log, known),
+        None => past::read_cold(log, Continuity::Cold),
+        Some(known) => warm::read_listed(log, known),
     };
     reading.unwrap_or_else(Reading::Unknown)
 }

@@ -10,7 +10,8 @@ use assets::delta::{
 };
 use chrono::{DateTime, Utc};
 
-use super::directory::{Listing, LogDirectory, ReadCommit, Run};
+use super::listing::{Listing, Run};
+use super::log::{Log, ReadCommit};
 
 /// How many commits before the oldest one read are asked for their file times, so that its own
 /// time is the one a reader of the whole log would see. Spark looks as far.
@@ -29,7 +30,7 @@ pub(super) struct Window {
 }
 
 /// Reads a table of which nothing is known, or whose log is no longer the known one.
-pub(super) fn read_cold(log: &LogDirectory, continuity: Continuity) -> Result<Reading, Unreadable> {
+pub(super) fn read_cold(log: Log<'_>, continuity: Continuity) -> Result<Reading, Unreadable> {
     let Some(listing) = log.list()? else {
         return Ok(Reading::Absent);
     };
@@ -48,7 +49,7 @@ pub(super) fn read_cold(log: &LogDirectory, continuity: Continuity) -> Result<Re
 
 /// Reads a table whose next commits were cleaned away before they were read.
 pub(super) fn read_after_gap(
-    log: &LogDirectory,
+    log: Log<'_>,
     listing: &Listing,
     run: Run,
     known: &KnownHead,
@@ -70,7 +71,7 @@ pub(super) fn read_after_gap(
 ///
 /// The window that comes back holds at least one commit.
 pub(super) fn walk_back(
-    log: &LogDirectory,
+    log: Log<'_>,
     listing: &Listing,
     run: Run,
     enough: impl Fn(&Window) -> bool,
@@ -103,7 +104,7 @@ pub(super) fn walk_back(
 }
 
 impl Window {
-    fn take(&mut self, log: &LogDirectory, listing: &Listing, commit: ReadCommit) {
+    fn take(&mut self, log: Log<'_>, listing: &Listing, commit: ReadCommit) {
         let version = commit.parsed.commit.version;
         self.changed_data |= commit.parsed.commit.changed_data;
         if self.metadata.is_none() {
@@ -117,7 +118,7 @@ impl Window {
             && listing.has_checksum(version)
             && let Some(text) = log.checksum(version)
         {
-            let (metadata, protocol) = parse_checksum(&text);
+            let (metadata, protocol) = parse_checksum(&text.bytes);
             self.metadata = self.metadata.take().or(metadata);
             self.protocol = self.protocol.take().or(protocol);
         }
@@ -132,7 +133,7 @@ impl Window {
     /// Settles the times of the commits and returns them, oldest first.
     pub(super) fn settle(
         self,
-        log: &LogDirectory,
+        log: Log<'_>,
         run_start: u64,
         state: Option<&TableState>,
     ) -> Result<Vec<ReadCommit>, Unreadable> {
@@ -152,7 +153,7 @@ impl Window {
 
 /// Returns the time of the commit before `version`, judged by the file times before it.
 pub(super) fn time_before(
-    log: &LogDirectory,
+    log: Log<'_>,
     run_start: u64,
     version: u64,
 ) -> Result<Option<DateTime<Utc>>, Unreadable> {
@@ -166,7 +167,7 @@ pub(super) fn time_before(
 }
 
 fn conclude(
-    log: &LogDirectory,
+    log: Log<'_>,
     run: Run,
     mut window: Window,
     continuity: impl FnOnce(&TableState) -> Continuity,

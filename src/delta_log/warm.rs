@@ -9,11 +9,12 @@ use assets::delta::{
 };
 use chrono::TimeDelta;
 
-use super::directory::{Listing, LogDirectory, ReadCommit, Same};
+use super::listing::Listing;
+use super::log::{Log, ReadCommit, Same};
 use super::past;
 
 /// Reads what came after the known head.
-pub(super) fn read_on(log: &LogDirectory, known: &KnownHead) -> Result<Reading, Unreadable> {
+pub(super) fn read_on(log: Log<'_>, known: &KnownHead) -> Result<Reading, Unreadable> {
     if known.has_hole_above {
         return read_listed(log, known);
     }
@@ -30,7 +31,7 @@ pub(super) fn read_on(log: &LogDirectory, known: &KnownHead) -> Result<Reading, 
 }
 
 /// Reads what came after the known head, judging by a listing of the whole log.
-pub(super) fn read_listed(log: &LogDirectory, known: &KnownHead) -> Result<Reading, Unreadable> {
+pub(super) fn read_listed(log: Log<'_>, known: &KnownHead) -> Result<Reading, Unreadable> {
     let Some(listing) = log.list()? else {
         return Ok(Reading::Absent);
     };
@@ -56,7 +57,7 @@ pub(super) fn read_listed(log: &LogDirectory, known: &KnownHead) -> Result<Readi
 
 /// Reads on where the known commit's file is not the one it was.
 fn read_changed_file(
-    log: &LogDirectory,
+    log: Log<'_>,
     known: &KnownHead,
     listing: Option<&Listing>,
 ) -> Result<Reading, Unreadable> {
@@ -126,7 +127,7 @@ impl Walk {
     /// Reads until there is no next commit, or one that cannot be read.
     fn run(
         mut self,
-        log: &LogDirectory,
+        log: Log<'_>,
         known: &KnownHead,
         listing: Option<&Listing>,
     ) -> Result<Reading, Unreadable> {
@@ -197,11 +198,7 @@ impl Walk {
 }
 
 /// Returns whether commits lie beyond one that is not there.
-fn is_hole(
-    log: &LogDirectory,
-    listing: Option<&Listing>,
-    version: u64,
-) -> Result<bool, Unreadable> {
+fn is_hole(log: Log<'_>, listing: Option<&Listing>, version: u64) -> Result<bool, Unreadable> {
     let goes_on = listing.is_some_and(|listing| listing.goes_beyond(version))
         || match version.checked_add(1) {
             Some(next) => log.stat(next)?.is_some(),

@@ -1,12 +1,15 @@
 //! The actions of a commit as the log spells them.
 //!
 //! Only fields that Headwater uses are named: everything else, whole actions included, is passed
-//! over, as the protocol asks of readers ("Protocol Evolution").
+//! over, as the protocol asks of readers ("Protocol Evolution"). Checkpoints hold the same actions in
+//! columns; whoever reads one makes these values of its rows.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// One line of a commit. Exactly one field is set in a line that a current writer wrote.
@@ -20,28 +23,42 @@ pub(super) struct Line<'a> {
     pub(super) meta_data: Option<MetadataAction>,
     pub(super) protocol: Option<ProtocolAction>,
     pub(super) txn: Option<TransactionAction>,
+    /// Whether there is one is all that matters: what it holds is data.
+    pub(super) cdc: Option<serde::de::IgnoredAny>,
     /// Free form by the protocol, so nothing in it may make a commit unreadable.
     pub(super) commit_info: Option<Value>,
 }
 
 /// An `add` or a `remove`.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct FileAction<'a> {
-    /// A missing flag is malformed and counts as a change, the safe side.
-    pub(super) data_change: Option<bool>,
+pub struct FileAction<'a> {
+    /// The file, as the log spells it: URI-encoded, relative to the table or absolute.
+    #[serde(borrow, default)]
+    pub path: Cow<'a, str>,
+    /// Whether rows changed. A missing flag is malformed and counts as a change, the safe side.
+    pub data_change: Option<bool>,
+    /// The partition that the file belongs to. Removes of old writers do not say.
     #[serde(borrow)]
-    pub(super) stats: Option<Cow<'a, str>>,
-    pub(super) deletion_vector: Option<DeletionVector>,
+    pub partition_values: Option<PartitionValues<'a>>,
+    /// Its size in bytes; removes of old writers do not say.
+    pub size: Option<u64>,
+    /// Its statistics, a JSON text.
+    #[serde(borrow)]
+    pub stats: Option<Cow<'a, str>>,
+    /// Which of its rows are deleted.
+    #[serde(borrow)]
+    pub deletion_vector: Option<DeletionVector<'a>>,
 }
 
 impl FileAction<'_> {
-    pub(super) fn changes_data(&self) -> bool {
+    /// Returns whether the action changes rows.
+    pub fn changes_data(&self) -> bool {
         self.data_change.unwrap_or(true)
     }
 
     /// Returns the rows that the file shows: those it holds less those its deletion vector hides.
-    pub(super) fn rows(&self) -> Option<u64> {
+    pub fn rows(&self) -> Option<u64> {
         let stats: Statistics = serde_json::from_str(self.stats.as_deref()?).ok()?;
         let hidden = match &self.deletion_vector {
             None => 0,
@@ -51,10 +68,50 @@ impl FileAction<'_> {
     }
 }
 
-/// The deletion vector of a file action.
+/// The values of partition columns by their physical names, as the log spells them, in its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionValues<'a>(pub Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for PartitionValues<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Vec<(Cow<'de, str>, Option<Cow<'de, str>>)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map from column names to texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some((Text(name), value)) = map.next_entry::<_, Option<Text<'de>>>()? {
+                    pairs.push((name, value.map(|Text(value)| value)));
+                }
+                Ok(pairs)
+            }
+        }
+        deserializer.deserialize_map(Pairs).map(Self)
+    }
+}
+
+/// A text that is borrowed where the log holds it without escapes.
 #[derive(Deserialize)]
-pub(super) struct DeletionVector {
-    pub(super) cardinality: Option<u64>,
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The deletion vector of a file action.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionVector<'a> {
+    /// `u`, `i` or `p`: how it is kept.
+    #[serde(borrow, default)]
+    pub storage_type: Cow<'a, str>,
+    /// Where it is kept, or itself.
+    #[serde(borrow, default)]
+    pub path_or_inline_dv: Cow<'a, str>,
+    /// Where it begins in its file.
+    pub offset: Option<i64>,
+    /// How many rows it deletes.
+    pub cardinality: Option<u64>,
 }
 
 /// The one statistic that is read; the others are large.
@@ -65,38 +122,51 @@ struct Statistics {
 }
 
 /// A `metaData` action, or the `metadata` of a version checksum.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct MetadataAction {
-    pub(super) id: String,
-    pub(super) schema_string: Option<String>,
-    pub(super) partition_columns: Option<Vec<String>>,
+pub struct MetadataAction {
+    /// The incarnation of the table.
+    pub id: String,
+    /// The schema, a JSON text; some writers leave it out.
+    pub schema_string: Option<String>,
+    /// The partition columns under their current names, in order.
+    pub partition_columns: Option<Vec<String>>,
     /// Texts by the protocol; what else a writer put there must not make a commit unreadable.
-    pub(super) configuration: Option<BTreeMap<String, Value>>,
+    pub configuration: Option<BTreeMap<String, Value>>,
 }
 
 /// A `protocol` action.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ProtocolAction {
-    pub(super) min_reader_version: u32,
+pub struct ProtocolAction {
+    /// The least reader version that may read the table.
+    pub min_reader_version: u32,
+    /// The least writer version that may write it.
     #[serde(default)]
-    pub(super) min_writer_version: u32,
-    pub(super) reader_features: Option<Vec<String>>,
-    pub(super) writer_features: Option<Vec<String>>,
+    pub min_writer_version: u32,
+    /// What a reader has to know, with reader version 3.
+    pub reader_features: Option<Vec<String>>,
+    /// What a writer has to know, with writer version 7.
+    pub writer_features: Option<Vec<String>>,
 }
 
-/// A `txn` action.
-#[derive(Deserialize)]
+/// A `txn` action: how far an application is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TransactionAction {
-    pub(super) app_id: String,
-    pub(super) version: i64,
+pub struct TransactionAction {
+    /// The application: a streaming query, or a batch writer that names itself.
+    pub app_id: String,
+    /// How far it is; may go down.
+    pub version: i64,
+    /// When that was, in milliseconds since 1970, UTC, by the writer's clock.
+    pub last_updated: Option<i64>,
 }
 
 /// A version checksum, as far as it speaks of the table.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Checksum {
     pub(super) metadata: Option<MetadataAction>,
     pub(super) protocol: Option<ProtocolAction>,
+    pub(super) num_files: Option<u64>,
 }

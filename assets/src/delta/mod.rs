@@ -3,6 +3,7 @@
 //! Pure: whoever reads a log brings the bytes and the file times. The way through it:
 //!
 //! - [`name`]: which file of a `_delta_log` is what
+//! - [`action`]: what stands in a line of a commit, or a row of a checkpoint
 //! - [`commit`]: the text of one commit → [`Commit`], and what it says about the table
 //! - [`table`]: identity, schema and protocol of a table, and whether it may be observed at all
 //! - [`time`]: when a commit happened
@@ -12,7 +13,7 @@
 //! A version *changes data* when one of its file actions says so; the operation's name never
 //! decides (Delta protocol, "Add File and Remove File").
 
-mod action;
+pub mod action;
 pub mod commit;
 pub mod name;
 pub mod reading;

@@ -16,8 +16,22 @@ pub enum LogFile {
     Checkpoint {
         /// The version whose state it holds.
         version: u64,
-        /// How many parts make it complete; 1 for a checkpoint in one file.
-        parts: u64,
+        /// How much of it the file is.
+        part: CheckpointPart,
+    },
+}
+
+/// How much of a checkpoint one file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckpointPart {
+    /// All of it, sidecars aside.
+    Whole,
+    /// One of several parts.
+    Part {
+        /// Which, from 1.
+        number: u64,
+        /// How many parts make it complete.
+        of: u64,
     },
 }
 
@@ -30,8 +44,8 @@ pub fn classify(name: &str) -> Option<LogFile> {
         "json" => Some(LogFile::Commit(version)),
         "crc" => Some(LogFile::Checksum(version)),
         _ => {
-            let parts = checkpoint_parts(rest)?;
-            Some(LogFile::Checkpoint { version, parts })
+            let part = checkpoint_part(rest)?;
+            Some(LogFile::Checkpoint { version, part })
         }
     }
 }
@@ -56,15 +70,17 @@ fn numbered(version: u64, ending: &str) -> String {
 
 /// Reads what follows `V.`: `checkpoint.parquet`, `checkpoint.P.T.parquet` or
 /// `checkpoint.UUID.{json,parquet}`.
-fn checkpoint_parts(rest: &str) -> Option<u64> {
+fn checkpoint_part(rest: &str) -> Option<CheckpointPart> {
     let rest = rest.strip_prefix("checkpoint.")?;
     let pieces: Vec<&str> = rest.split('.').collect();
     match pieces.as_slice() {
-        ["parquet"] => Some(1),
-        [uuid, "parquet" | "json"] if uuid.len() == 36 => Some(1),
+        ["parquet"] => Some(CheckpointPart::Whole),
+        [uuid, "parquet" | "json"] if uuid.len() == 36 => Some(CheckpointPart::Whole),
         [part, total, "parquet"] => {
-            let (part, total) = (number(part, 10)?, number(total, 10)?);
-            (1..=total).contains(&part).then_some(total)
+            let (number, of) = (number(part, 10)?, number(total, 10)?);
+            (1..=of)
+                .contains(&number)
+                .then_some(CheckpointPart::Part { number, of })
         }
         _ => None,
     }
@@ -84,17 +100,20 @@ mod tests {
         let check = |name: &str, expected: Option<LogFile>| {
             assert_eq!(classify(name), expected, "{name}");
         };
-        let checkpoint = |version, parts| Some(LogFile::Checkpoint { version, parts });
+        let checkpoint = |version, part| Some(LogFile::Checkpoint { version, part });
         check("00000000000000000007.json", Some(LogFile::Commit(7)));
         check("00000000000000000007.crc", Some(LogFile::Checksum(7)));
-        check("00000000000000000010.checkpoint.parquet", checkpoint(10, 1));
+        check(
+            "00000000000000000010.checkpoint.parquet",
+            checkpoint(10, CheckpointPart::Whole),
+        );
         check(
             "00000000000000000010.checkpoint.0000000002.0000000003.parquet",
-            checkpoint(10, 3),
+            checkpoint(10, CheckpointPart::Part { number: 2, of: 3 }),
         );
         check(
             "00000000000000000010.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json",
-            checkpoint(10, 1),
+            checkpoint(10, CheckpointPart::Whole),
         );
         check(
             "00000000000000000010.checkpoint.0000000004.0000000003.parquet",

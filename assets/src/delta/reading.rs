@@ -2,6 +2,8 @@
 //!
 //! A [`KnownHead`] is all a warm reading needs: it is stored as it is and handed back next time.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +64,9 @@ pub struct CommitMarker {
     pub modified_nanos: i64,
     /// Fingerprint of its bytes, see [`fingerprint`].
     pub content: u64,
+    /// What an object store calls this content, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<Arc<str>>,
 }
 
 /// What a reading of one table found.

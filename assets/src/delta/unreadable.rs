@@ -44,11 +44,19 @@ pub enum Unreadable {
         /// What was looked for.
         fact: String,
     },
-    /// A commit is larger than what is read into memory.
-    #[error("commit {version} has {bytes} bytes, more than the {limit} that are read")]
-    TooLarge {
-        /// The version.
+    /// A checkpoint is damaged, or of a shape that is not known here.
+    #[error("checkpoint {version} cannot be read: {detail}")]
+    BrokenCheckpoint {
+        /// Its version.
         version: u64,
+        /// What is wrong with it, and in which file.
+        detail: String,
+    },
+    /// A file of the log is larger than what is read into memory.
+    #[error("`{name}` has {bytes} bytes, more than the {limit} that are read")]
+    TooLarge {
+        /// Its name, relative to the log.
+        name: String,
         /// Its size.
         bytes: u64,
         /// The largest size that is read.
@@ -96,6 +104,7 @@ impl Unreadable {
             Self::ReaderVersion { .. } => "reader_version",
             Self::CatalogManaged => "catalog_managed",
             Self::OnlyInCheckpoint { .. } => "only_in_checkpoint",
+            Self::BrokenCheckpoint { .. } => "broken_checkpoint",
             Self::TooLarge { .. } => "too_large",
             Self::Unreachable { .. } => "unreachable",
             Self::TimedOut { .. } => "timed_out",

@@ -105,10 +105,13 @@ fn nothing_there_is_absent() {
     fs::create_dir(table.file(&commit_file(0))).unwrap();
     assert_eq!(table.read(None), Reading::Absent);
     assert_eq!(
-        read(&table.location().join("nowhere"), None),
+        read(&LocalStore::of(&table.location().join("nowhere")), None),
         Reading::Absent
     );
-    assert_eq!(read(&table.file("notes.txt"), None), Reading::Absent);
+    assert_eq!(
+        read(&LocalStore::of(&table.file("notes.txt")), None),
+        Reading::Absent
+    );
 }
 
 #[test]

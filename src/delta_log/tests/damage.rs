@@ -1,6 +1,6 @@
 //! Damaged logs: the last good commit stays, and nothing is skipped.
 
-use super::super::directory::LogDirectory;
+use super::super::log::Log;
 use super::*;
 
 #[test]
@@ -117,11 +117,12 @@ fn a_hole_that_a_checkpoint_covers_is_a_gap() {
 fn fault_33_a_file_that_a_listing_left_out_is_no_hole() {
     let table = Table::new("t");
     table.commit(2, &[ADD]);
-    let log = LogDirectory::of(table.location());
+    let store = LocalStore::of(table.location());
+    let log = Log::of(&store);
     let listing = log.list().unwrap().unwrap();
     // Made while the directory was being listed.
     table.commit(1, &[ADD]);
-    assert_eq!(listing.run(&log).unwrap().start, 0);
+    assert_eq!(listing.run(log).unwrap().start, 0);
 }
 
 #[test]

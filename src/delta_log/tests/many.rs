@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use assets::AssetKey;
 
 use super::super::many::read_many_with;
-use super::super::{Options, Request, read_many};
+use super::super::{LogStore, Options, Request, read_many};
 use super::*;
 
 fn request(number: usize, location: &Path, known: Option<KnownHead>) -> Request {
     Request {
         asset: AssetKey::new(&format!("t{number}")).unwrap(),
-        location: location.to_owned(),
+        store: Arc::new(LocalStore::of(location)),
         known: known.map(Into::into),
     }
 }
@@ -48,8 +48,8 @@ async fn a_hanging_table_holds_up_no_other_and_is_not_asked_twice() {
     let gate = Mutex::new(gate);
     let asked = Arc::new(Mutex::new(0));
     let count = Arc::clone(&asked);
-    let reader = move |location: &Path, _: Option<&KnownHead>| {
-        if location == Path::new("/hangs") {
+    let reader = move |store: &dyn LogStore, _: Option<&KnownHead>| {
+        if store.place() == "/hangs/_delta_log" {
             *count.lock().unwrap() += 1;
             // Comes back only when the test is over.
             gate.lock().unwrap().recv().unwrap_err();
@@ -67,7 +67,7 @@ async fn a_hanging_table_holds_up_no_other_and_is_not_asked_twice() {
         let requests = ["/a", "/hangs", "/b", "/c"].iter().enumerate();
         let requests = requests.map(|(number, path)| request(number, Path::new(path), None));
         let reader = Arc::clone(&reader);
-        let read = move |location: &Path, known: Option<&KnownHead>| reader(location, known);
+        let read = move |store: &dyn LogStore, known: Option<&KnownHead>| reader(store, known);
         let readings = read_many_with(requests.collect(), &options, read).await;
         let codes: Vec<_> = readings
             .iter()

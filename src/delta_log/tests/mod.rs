@@ -18,7 +18,7 @@ use assets::delta::{Commit, Continuity, KnownHead, Reading, Unreadable, Update};
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 
-use super::{read, read_listed};
+use super::{LocalStore, read, read_listed};
 
 const PROTOCOL: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
 const ADD: &str = r#"{"add":{"path":"a","dataChange":true,"stats":"{\"numRecords\":2}"}}"#;
@@ -99,7 +99,7 @@ impl Table {
     }
 
     fn read(&self, known: Option<&KnownHead>) -> Reading {
-        read(self.location(), known)
+        read(&LocalStore::of(self.location()), known)
     }
 
     /// A cold reading that must succeed.
@@ -115,7 +115,7 @@ impl Table {
     }
 
     fn listed(&self, known: &KnownHead) -> Reading {
-        read_listed(self.location(), Some(known))
+        read_listed(&LocalStore::of(self.location()), Some(known))
     }
 }
 

@@ -15,14 +15,15 @@ fn table() -> Table {
 #[test]
 fn data_commits_end_with_the_first_one_that_was_there() {
     let table = table();
-    let back_to =
-        |millis: i64| versions(&data_commits_back_to(table.location(), at(millis)).unwrap());
+    let back_to = |millis: i64| {
+        versions(&data_commits_back_to(&LocalStore::of(table.location()), at(millis)).unwrap())
+    };
     assert_eq!(back_to(9_000), [4]);
     assert_eq!(back_to(3_999), [4, 3]);
     assert_eq!(back_to(2_500), [4, 3, 1]);
     assert_eq!(back_to(-1), [4, 3, 1, 0]);
     assert_eq!(
-        data_commits_back_to(Table::empty().location(), at(0)),
+        data_commits_back_to(&LocalStore::of(Table::empty().location()), at(0)),
         Ok(Vec::new())
     );
 }
@@ -32,7 +33,7 @@ fn data_commits_are_judged_by_settled_times() {
     let table = table();
     table.touch(0, 60_000);
     // Every later file looks older, and is moved behind version 0.
-    let commits = data_commits_back_to(table.location(), at(10_000)).unwrap();
+    let commits = data_commits_back_to(&LocalStore::of(table.location()), at(10_000)).unwrap();
     assert_eq!(versions(&commits), [4, 3, 1, 0]);
     assert_eq!(commits[0].committed_at, at(60_004));
 }
@@ -40,7 +41,11 @@ fn data_commits_are_judged_by_settled_times() {
 #[test]
 fn history_has_every_commit_within_its_bounds() {
     let table = table();
-    let of = |from, to| history(table.location(), from, to).unwrap().unwrap();
+    let of = |from, to| {
+        history(&LocalStore::of(table.location()), from, to)
+            .unwrap()
+            .unwrap()
+    };
     let all = of(None, None);
     assert_eq!(versions(&all.commits), [0, 1, 2, 3, 4]);
     assert_eq!((all.earliest, all.newest, all.trailing), (0, 4, None));
@@ -48,14 +53,19 @@ fn history_has_every_commit_within_its_bounds() {
     assert_eq!(of(Some(4), Some(99)).commits, all.commits[4..]);
     assert_eq!(versions(&of(Some(9), None).commits), Vec::<u64>::new());
     assert_eq!(all.commits[2].operation.as_deref(), Some("OPTIMIZE"));
-    assert_eq!(history(Table::empty().location(), None, None), Ok(None));
+    assert_eq!(
+        history(&LocalStore::of(Table::empty().location()), None, None),
+        Ok(None)
+    );
 }
 
 #[test]
 fn history_ends_before_a_torn_commit() {
     let table = table();
     table.raw(&commit_file(3), b"{");
-    let history = history(table.location(), None, None).unwrap().unwrap();
+    let history = history(&LocalStore::of(table.location()), None, None)
+        .unwrap()
+        .unwrap();
     assert_eq!(versions(&history.commits), [0, 1, 2]);
     assert_eq!(history.trailing.unwrap().code(), "torn_commit");
 }

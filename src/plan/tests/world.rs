@@ -142,6 +142,7 @@ impl World {
                 size: 0,
                 modified_nanos: 0,
                 content: 0,
+                etag: None,
             },
             data: Some(DataHead {
                 version: 0,

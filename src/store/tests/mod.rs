@@ -78,6 +78,7 @@ fn head(number: u64) -> KnownHead {
             size: 10,
             modified_nanos: 5,
             content: u64::MAX,
+            etag: None,
         },
         data: None,
         read_from: 0,
