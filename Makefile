@@ -1,13 +1,14 @@
 # What one does with this repository, by name. `make` alone lists it.
 #
 # Needed: cargo (Rust 1.95 or newer) and a C compiler, for the SQLite that is built in. Everything else
-# is fetched by cargo. cargo-nextest is used where it is installed.
+# is fetched by cargo. cargo-nextest is used where it is installed. With Python 3.10 or newer, `make test`
+# also reads tables that another program wrote; without it, it says so at its end.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tools demo test simulate crash fuzz check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
+.PHONY: help tools demo test tables simulate crash fuzz check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
 
 # Options of the demonstration: make demo ARGS='--dir ./lakehouse --keep'
 ARGS ?=
@@ -37,12 +38,31 @@ demo: tools ## build everything and show it on a sample lakehouse, on this machi
 
 test: check doctest ## everything that has to hold before a change is merged
 	@rm -f target/tmp/unproven.txt
+# Without Python the tests note what they could not prove; a generator that fails is a failure.
+	@if $(MAKE) --no-print-directory $(VENV_DELTA)/pinned; then $(MAKE) --no-print-directory tables; else rm -rf $(TABLES); fi
 ifdef NEXTEST
 	cargo nextest run --locked --workspace --no-fail-fast
 else
 	cargo test --locked --workspace --lib --bins --tests --examples --no-fail-fast
 endif
 	@if [ -e target/tmp/unproven.txt ]; then cat target/tmp/unproven.txt; fi
+
+# Python with deltalake, made anew when the pins change, and the tables that tests read.
+VENV_DELTA := target/venv-delta
+TABLES := target/tmp/tables
+$(VENV_DELTA)/pinned: fixtures/tables/requirements.txt
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) with venv is missing; get it with:" >&2; \
+	  echo "  sudo apt-get install -y python3 python3-venv    # macOS: xcode-select --install" >&2; exit 1; }
+	@rm -rf $(VENV_DELTA)
+	@$(PYTHON) -m venv $(VENV_DELTA)
+	@$(VENV_DELTA)/bin/pip install --quiet --disable-pip-version-check --requirement $< || { \
+	  echo "deltalake could not be fetched from PyPI; Python 3.10 or newer is needed" >&2; exit 1; }
+	@cp $< $@
+
+$(TABLES)/expected.json: $(VENV_DELTA)/pinned $(shell find fixtures/tables -name '*.py') fixtures/tables/rules.json
+	@$(VENV_DELTA)/bin/python fixtures/tables/generate.py $(TABLES)
+
+tables: $(TABLES)/expected.json ## write the catalogue of Delta tables for tests (fetches deltalake from PyPI)
 
 simulate: tools ## play hostile histories of the reconciler, 100,000 of them: make simulate ARGS='--hunt'
 	cargo run --locked --profile simulation -p headwater-simulation -- $(ARGS)
@@ -82,10 +102,8 @@ check-sdk: tools ## drive the workspace emulator with the vendor's Python SDK (f
 	cargo build --locked -p headwater-workspace
 	target/venv-sdk/bin/python fixtures/workspace/tests/sdk_check.py target/debug/headwater-workspace
 
-check-deltalake: tools ## read the sample's tables with another Delta reader (fetches it from PyPI)
-	$(PYTHON) -m venv target/venv-deltalake
-	target/venv-deltalake/bin/pip install --quiet deltalake
-	target/venv-deltalake/bin/python fixtures/workspace/tests/deltalake_check.py
+check-deltalake: tools $(VENV_DELTA)/pinned ## read the sample's tables with another Delta reader (fetches it from PyPI)
+	$(VENV_DELTA)/bin/python fixtures/workspace/tests/deltalake_check.py
 
 check-spelling: ## look for typing errors (fetches `typos` from PyPI)
 	$(PYTHON) -m venv target/venv-typos

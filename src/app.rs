@@ -7,23 +7,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assets::declaration::Connection;
+use assets::delta::history::{History, LogCall};
+use assets::delta::{KnownHead, Reading, Unreadable};
 use assets::task::Tasks;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use lineage::{AssetGraph, AssetIndex};
 
-use crate::adapters::{LocalTables, WorkspaceCatalog, WorkspaceJobs};
+use crate::adapters::{LogTables, WorkspaceCatalog, WorkspaceJobs};
+use crate::buckets::{self, Buckets, Lender, OwnVariables};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Variables;
 use crate::databricks::{
     ConfigFile, CredentialsError, DeclaredConnection, LocalTime, ResolvedConnection, Settings,
     Workspace, config_file_path, resolve,
 };
-use crate::delta_log::local_path;
+use crate::delta_log::{Ask, Location, LogStore, Look, Traced as TracedStore, history, read};
 use crate::error::{CommandError, Exit};
 use crate::execute::Windows;
 use crate::holder::Holder;
-use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError};
+use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, TableLocation};
 use crate::project::Loaded;
 use crate::reconcile::{LEASE_LIFETIME, Scope, World};
 use crate::secret::Secret;
@@ -60,7 +63,7 @@ pub struct App {
     pub workspace_problem: Option<CommandError>,
     clock: Arc<dyn Clock>,
     random: SystemRandom,
-    tables: LocalTables,
+    tables: LogTables,
 }
 
 /// A workspace, and what the loop needs of it.
@@ -85,6 +88,34 @@ impl Link {
             .as_ref()
             .map(|catalog| -> &dyn Catalog { catalog })
     }
+
+    /// Returns what lends credentials for tables, if its catalog may be asked.
+    fn lender(&self) -> Option<Arc<dyn Lender>> {
+        let catalog = self.catalog.as_ref()?;
+        Some(Arc::new(catalog.lender()))
+    }
+}
+
+/// A look at one table, with every request that it took.
+pub struct Traced {
+    /// Where the log lies.
+    pub place: String,
+    /// The requests, in order.
+    pub calls: Vec<LogCall>,
+    /// What was found.
+    pub reading: Reading,
+}
+
+/// Runs what blocks on a thread of its own.
+async fn blocking<T: Send + 'static>(
+    place: &str,
+    act: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Unreadable> {
+    let done = tokio::task::spawn_blocking(act).await;
+    done.map_err(|error| Unreadable::Unreachable {
+        path: place.to_owned(),
+        detail: error.to_string(),
+    })
 }
 
 /// A clock that stands still, for `--at`.
@@ -137,8 +168,10 @@ impl App {
             Some(Ok(link)) => (Some(link), None),
             Some(Err(problem)) => (None, Some(problem)),
         };
+        let lender = workspace.as_ref().and_then(Link::lender);
+        let buckets = Arc::new(Buckets::new(store_settings(variables)?, lender));
         Ok(Self {
-            tables: LocalTables::new(loaded.root.clone(), first),
+            tables: LogTables::new(loaded.root.clone(), buckets, first),
             root: loaded.root,
             project: loaded.project.name,
             environment: loaded.environment_name,
@@ -190,9 +223,81 @@ impl App {
         Store::open(&self.state_path, OpenMode::ReadWrite)
     }
 
+    /// Returns where an asset's table lies: where it declares, or else where the catalog says.
+    ///
+    /// # Errors
+    ///
+    /// When nobody says it.
+    pub async fn location_of(&self, index: AssetIndex) -> Result<TableLocation, CommandError> {
+        let asset = self.graph.asset(index);
+        if let Some(path) = &asset.path {
+            return Ok(TableLocation {
+                path: path.clone(),
+                located: None,
+            });
+        }
+        let unknown = |why: String| {
+            let message = format!("nobody says where `{}` lies: {why}", asset.key);
+            CommandError::new("C021", Exit::Usage, message)
+                .hint("declare `path:` for it, or a workspace whose catalog knows its relation")
+        };
+        let catalog = self.workspace.as_ref().and_then(Link::catalog);
+        let (Some(relation), Some(catalog)) = (&asset.relation, catalog) else {
+            let why = "it declares no `path`, and there is no catalog to ask";
+            return Err(unknown(why.to_owned()));
+        };
+        let located = catalog.locate(relation).await;
+        let located = located.map_err(|error| unknown(error.to_string()))?;
+        let storage = located.storage_location.map(|path| TableLocation {
+            path,
+            located: Some(relation.clone()),
+        });
+        storage.ok_or_else(|| unknown(format!("the catalog has no location for `{relation}`")))
+    }
+
+    /// Reads commits of a table's log, from and to versions that are both included; also returns where
+    /// the log lies. Without a log there is no history.
+    pub async fn history(
+        &self,
+        location: &TableLocation,
+        from: Option<u64>,
+        to: Option<u64>,
+    ) -> Result<(String, Option<History>), Unreadable> {
+        let store = self.tables.store(location)?;
+        let place = store.place().to_owned();
+        let found = blocking(&place, move || history(store.as_ref(), from, to)).await??;
+        Ok((place, found))
+    }
+
+    /// Reads a table as the next pass would, and writes down every request. Nothing is recorded.
+    pub async fn read_traced(
+        &self,
+        location: &TableLocation,
+        known: Option<Arc<KnownHead>>,
+        columns: Vec<String>,
+    ) -> Result<Traced, Unreadable> {
+        let store = Arc::new(TracedStore::new(self.tables.store(location)?));
+        let place = store.place().to_owned();
+        let ask = Ask {
+            contents: true,
+            columns,
+            look: Look::Close,
+        };
+        let reader = Arc::clone(&store);
+        let reading = blocking(&place, move || {
+            read(reader.as_ref(), known.as_deref(), &ask)
+        })
+        .await?;
+        Ok(Traced {
+            calls: store.calls(),
+            place,
+            reading,
+        })
+    }
+
     /// Returns the folder of a table that lies on this machine's disks.
     pub fn local_folder(&self, location: &str) -> Option<PathBuf> {
-        local_path(location, &self.root).ok()
+        Location::parse(location, &self.root).ok()?.local()
     }
 
     /// Opens the state for commands that only read it; one that is missing is empty.
@@ -327,6 +432,17 @@ pub fn connect(
         catalog,
         client,
         sources,
+    })
+}
+
+fn store_settings(variables: &Variables) -> Result<buckets::Settings, CommandError> {
+    let own = OwnVariables {
+        credentials: variables.store_credentials(),
+        per_second: variables.store_requests_per_second(),
+        at_once: variables.store_requests_at_once(),
+    };
+    buckets::Settings::of(variables.all(), own).map_err(|error| {
+        CommandError::from_chain(error.code(), Exit::Usage, &error).hint(error.hint())
     })
 }
 

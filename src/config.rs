@@ -48,6 +48,23 @@ impl Variables {
         self.set_to("HEADWATER_LOG")
     }
 
+    /// Returns where credentials of object stores come from, as `HEADWATER_STORE_CREDENTIALS` says.
+    pub fn store_credentials(&self) -> Option<&str> {
+        self.set_to("HEADWATER_STORE_CREDENTIALS")
+    }
+
+    /// Returns how many requests a second object stores get together, as
+    /// `HEADWATER_STORE_REQUESTS_PER_SECOND` says.
+    pub fn store_requests_per_second(&self) -> Option<&str> {
+        self.set_to("HEADWATER_STORE_REQUESTS_PER_SECOND")
+    }
+
+    /// Returns how many requests object stores get at once, as `HEADWATER_STORE_REQUESTS_AT_ONCE`
+    /// says.
+    pub fn store_requests_at_once(&self) -> Option<&str> {
+        self.set_to("HEADWATER_STORE_REQUESTS_AT_ONCE")
+    }
+
     /// Returns what the variables say about colour: yes, no, or nothing.
     ///
     /// Source: no-color.org and bixense.com/clicolors (read 2026-11-20).

@@ -10,7 +10,7 @@ use crate::project::ProjectError;
 use crate::store::codes::code_of;
 
 /// The error codes of the command line with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 20] = [
+pub const CODES: [(&str, &str); 22] = [
     ("C000", "a fault of Headwater itself"),
     ("C001", "no project file was found"),
     ("C002", "the project has errors"),
@@ -31,6 +31,8 @@ pub const CODES: [(&str, &str); 20] = [
     ("C017", "no run has the id"),
     ("C018", "the run cannot be cancelled yet"),
     ("C019", "nobody agreed to replace the state"),
+    ("C020", "the log of a table cannot be read"),
+    ("C021", "nobody says where a table lies"),
 ];
 
 /// How a command ends. The numbers are documented and never change.

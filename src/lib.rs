@@ -5,6 +5,7 @@
 
 pub mod adapters;
 pub mod app;
+pub mod buckets;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -26,4 +27,5 @@ pub mod signals;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod watch;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use assets::delta::contents::PartitionNews;
 use assets::delta::{Commit, KnownHead, Reading, Unreadable};
 use assets::task::JobReference;
 use assets::version::PassNumber;
@@ -52,9 +53,14 @@ pub trait Tables: Send + Sync {
     ) -> Result<Vec<Commit>, Unreadable>;
 }
 
-/// Where a table lies: a path relative to the project, an absolute path, or a URL.
+/// Where a table lies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TableLocation(pub String);
+pub struct TableLocation {
+    /// A path relative to the project, an absolute path, or a URL.
+    pub path: String,
+    /// The catalog's name of the table, where it was the catalog that said so.
+    pub located: Option<Relation>,
+}
 
 /// One table to be read.
 #[derive(Debug, Clone)]
@@ -65,6 +71,20 @@ pub struct TableRequest {
     pub location: TableLocation,
     /// What was last seen of it; absent at first contact.
     pub known: Option<Arc<KnownHead>>,
+    /// Columns whose bounds are watched.
+    pub columns: Vec<String>,
+    /// Whether its files are counted.
+    pub counting: Counting,
+}
+
+/// When the files of a table are counted that never were. Once they are, every change carries the count
+/// forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counting {
+    /// With the look, however long it takes.
+    Now,
+    /// With the look as long as looks of this pass have taken little time, else with a later one.
+    InTime,
 }
 
 /// The catalog of an environment.
@@ -393,6 +413,10 @@ pub struct Sighting {
     pub build: Option<Build>,
     /// Whether earlier commits of the asset mean nothing any more: another incarnation.
     pub forget_commits: bool,
+    /// What is new about the table's partitions.
+    pub partitions: PartitionNews,
+    /// The table's columns as its log spells them, where the look came by them.
+    pub schema: Option<Arc<str>>,
 }
 
 /// A decision as it is kept for `explain`.

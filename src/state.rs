@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use assets::delta::KnownHead;
+use assets::delta::schema::SchemaChange;
 use assets::task::{JobReference, TaskName};
 use assets::version::{CodeVersion, Origin, PassNumber, TableVersion};
 use assets::{AssetKey, Relation};
@@ -128,6 +129,28 @@ pub enum ObservedState {
         /// One sentence for people.
         reason: String,
     },
+}
+
+/// What is known of a table beyond what the planner reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableNotes {
+    /// How many of its partitions have data.
+    pub partitions: u64,
+    /// The last change of its columns that was seen.
+    pub schema_change: Option<SchemaNews>,
+}
+
+/// A change of a table's columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaNews {
+    /// The version at which the new columns were first seen.
+    pub version: u64,
+    /// When that was, UTC.
+    pub seen_at: DateTime<Utc>,
+    /// Whether readers of the table may break.
+    pub is_breaking: bool,
+    /// The single changes.
+    pub changes: Vec<SchemaChange>,
 }
 
 /// A commit that changed data.

@@ -50,6 +50,8 @@ pub struct Asset {
     pub adopt: Adoption,
     /// What writes mean that nobody here triggered.
     pub outside_writes: OutsideWrites,
+    /// What tells how far it is complete in event time.
+    pub watermark: Option<Watermark>,
     /// Who answers for it.
     pub owner: Option<String>,
     /// The dbt group, or a declared one.
@@ -84,6 +86,7 @@ impl Asset {
             code_version: None,
             adopt: Adoption::default(),
             outside_writes: OutsideWrites::default(),
+            watermark: None,
             owner: None,
             group: None,
             tier: None,
@@ -241,6 +244,13 @@ impl Evidence {
             Self::Observed => "observed",
         }
     }
+}
+
+/// What tells how far an asset is complete in event time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watermark {
+    /// The column of its table with the event time, with dots between the names of nested ones.
+    pub column: String,
 }
 
 /// How one asset is built by a task of the project.

@@ -1,8 +1,9 @@
 //! The loop as it ships: state file, Delta logs and their reader are real.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use headwater::adapters::LocalTables;
+use headwater::adapters::LogTables;
 use headwater::clock::SystemRandom;
 use headwater::execute::Windows;
 use headwater::ports::{Clock, State};
@@ -36,7 +37,7 @@ pub(crate) fn row(count: usize) -> String {
         loaded: &loaded,
         clock: &clock,
         jobs: &jobs,
-        tables: LocalTables::new(lake.folder().to_path_buf(), 0),
+        tables: LogTables::new(lake.folder().to_path_buf(), Arc::default(), 0),
         store: Store::open(&state_path, OpenMode::ReadWrite).expect("a new state file"),
         remembered: Remembered::default(),
         runtime: Runtime::new().expect("threads can be started"),
@@ -109,7 +110,7 @@ struct Bench<'a> {
     loaded: &'a Loaded,
     clock: &'a SteppedClock,
     jobs: &'a InstantJobs<'a>,
-    tables: LocalTables,
+    tables: LogTables,
     store: Store,
     remembered: Remembered,
     runtime: Runtime,

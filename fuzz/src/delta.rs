@@ -1,4 +1,4 @@
-//! Commits of a Delta log, and version checksums.
+//! Commits of a Delta log, version checksums, and the texts inside them.
 
 use assets::delta::name::{LogFile, classify, commit_file};
 use assets::delta::reading::fingerprint;
@@ -7,6 +7,7 @@ use assets::delta::{Commit, CommitError, ParsedCommit, TableState, parse_commit,
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::columns;
 use crate::text::positions;
 
 const VERSION: u64 = 7;
@@ -30,19 +31,18 @@ pub fn delta_commit(bytes: &[u8]) {
             assert!((1..=lines).contains(line), "line {line} of {lines}");
         }
     }
-    let (metadata, protocol) = parse_checksum(bytes);
-    assert_eq!(
-        parse_checksum(bytes),
-        (metadata, protocol.clone()),
-        "read twice"
-    );
-    if let Some(protocol) = protocol {
+    let checksum = parse_checksum(bytes);
+    assert_eq!(parse_checksum(bytes), checksum, "read twice");
+    if let Some(protocol) = checksum.protocol {
         assert_eq!(protocol.check_observable(), protocol.check_observable());
     }
     if let Ok(name) = std::str::from_utf8(bytes)
         && let Some(LogFile::Commit(version)) = classify(name)
     {
         assert_eq!(commit_file(version), name);
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        columns::hold(text);
     }
 }
 
@@ -112,7 +112,7 @@ fn assert_no_cut_passes_for_the_whole(bytes: &[u8], whole: &ParsedCommit) {
 fn assert_settles(parsed: &ParsedCommit) {
     let state = match (&parsed.metadata, &parsed.protocol) {
         (Some(metadata), Some(protocol)) => Some(TableState {
-            metadata: metadata.clone(),
+            metadata: metadata.metadata.clone(),
             protocol: protocol.clone(),
         }),
         _ => None,

@@ -6,6 +6,7 @@
 //! mutations of it, and inputs too large to be kept.
 
 mod answer;
+mod columns;
 mod corpus;
 mod declaration;
 mod delta;

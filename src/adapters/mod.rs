@@ -4,11 +4,13 @@
 
 mod catalog;
 mod jobs;
+mod lending;
 mod tables;
 
 pub use catalog::WorkspaceCatalog;
 pub use jobs::WorkspaceJobs;
-pub use tables::LocalTables;
+pub use lending::CatalogLender;
+pub use tables::LogTables;
 
 use crate::databricks::{ApiError, Unreached};
 use crate::ports::JobsError;

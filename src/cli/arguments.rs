@@ -12,6 +12,7 @@ use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::explain::ExplainArgs;
+use super::history::HistoryArgs;
 use super::init::InitArgs;
 use super::ls::LsArgs;
 use super::observe::ObserveArgs;
@@ -157,6 +158,12 @@ pub enum Command {
     /// Reads the Delta log of every table, records what is new, and prints what is known of each.
     /// Starts no run. Every table is looked at; a selection only narrows what is printed.
     Observe(ObserveArgs),
+    /// List the commits of one table
+    ///
+    /// Reads the Delta log of an asset's table and shows each commit: when, by which operation and
+    /// writer, whether it changed data, in which partitions, how many rows went in and out. Both
+    /// bounds are included. Records nothing.
+    History(HistoryArgs),
     /// Say what reconcile would do now, and why
     ///
     /// Looks at every table and says what `headwater reconcile` would do now, and why. Works on a

@@ -13,10 +13,12 @@ mod demo;
 pub mod diagnostics;
 mod doctor;
 mod explain;
+mod history;
 pub mod human;
 mod init;
 mod ls;
 mod observe;
+mod observe_one;
 mod open;
 pub mod output;
 mod plan;
@@ -125,6 +127,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Validate => validate::run(context),
         Command::Ls(args) => ls::run(context, args),
         Command::Demo(args) => block_on(demo::run(context, args)),
+        Command::History(args) => block_on(history::run(context, args)),
         Command::Observe(args) => block_on(observe::run(context, args)),
         Command::Plan(args) => block_on(plan::run(context, args)),
         Command::Reconcile(args) => block_on(reconcile::run(context, args)),

@@ -3,7 +3,7 @@
 //! Knows nothing of credentials beyond putting them on the wire, and never repeats anything. The
 //! redirects of a server are not followed: a credential goes to the configured host or nowhere.
 
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -121,13 +121,14 @@ struct Seen {
 
 impl Transport {
     pub(super) fn new(host: &Host, limits: Limits, now: Now) -> Result<Self, ClientError> {
-        install_crypto();
+        crate::tls::install();
         let mut builder = Client::builder()
             .user_agent(concat!("headwater/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(limits.connect)
             .timeout(limits.total)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            .http1_only()
             .https_only(host.is_https());
         if host.is_loopback() {
             // A proxy of the environment could not reach this machine's loopback.
@@ -272,18 +273,4 @@ impl Transport {
         }
         Ok(body)
     }
-}
-
-/// Installs the cryptography that TLS uses, once per process.
-fn install_crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // An error means that the process has one already, which is as good.
-        if rustls::crypto::ring::default_provider()
-            .install_default()
-            .is_err()
-        {
-            tracing::debug!("another cryptography provider is installed already");
-        }
-    });
 }

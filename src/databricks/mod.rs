@@ -35,7 +35,7 @@ mod refusal;
 mod token;
 mod unreached;
 
-pub use catalog::CatalogTable;
+pub use catalog::{AwsCredentials, CatalogTable, TableCredentials};
 pub use credentials::{
     Auth, ConfigFile, DeclaredConnection, ResolvedConnection, config_file_path, resolve,
 };

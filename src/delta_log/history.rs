@@ -1,29 +1,18 @@
 //! Commits of the past, for people and for judging what an outside writer had read.
 //!
-//! Nothing here moves a known head. Where the table's state is not known, a time that a commit
-//! carries itself counts, because writers stamp commits only where the table asks for it.
+//! Nothing here moves a known head.
 
-use assets::delta::time;
-use assets::delta::{Commit, Unreadable};
+use assets::delta::history::{History, PastCommit};
+use assets::delta::table::Description;
+use assets::delta::touched::{AllBecause, Touched};
+use assets::delta::{Commit, TableState, Unreadable, time};
 use chrono::{DateTime, Utc};
 
-use super::listing::Run;
+use super::listing::{Listing, Run};
 use super::log::{Log, ReadCommit};
-use super::past::{self, Window};
+use super::placing;
 use super::store::LogStore;
-
-/// Commits of one table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct History {
-    /// The commits asked for that are readable, oldest first.
-    pub commits: Vec<Commit>,
-    /// The oldest version whose commit is still there without a hole up to the newest.
-    pub earliest: u64,
-    /// The newest version that is there.
-    pub newest: u64,
-    /// Why `commits` ends early, if it does.
-    pub trailing: Option<Unreadable>,
-}
+use super::window::{self, Window};
 
 /// Reads all commits from version `from` to version `to`, both included. Blocks.
 ///
@@ -32,7 +21,8 @@ pub struct History {
 ///
 /// # Errors
 ///
-/// When the log cannot be listed, or holds no commit.
+/// When the log cannot be listed, or nothing is left of it but checkpoints, or the table must not be
+/// observed by its log.
 pub fn history(
     store: &dyn LogStore,
     from: Option<u64>,
@@ -42,38 +32,144 @@ pub fn history(
     let Some(listing) = log.list()? else {
         return Ok(None);
     };
-    let run = listing.run(log)?;
-    let first = from.unwrap_or(run.start).max(run.start);
+    let (run, hole) = listing.whole_run(log)?;
+    let oldest = listing.oldest_commit().unwrap_or(run.start);
+    let first = from.unwrap_or(oldest).max(oldest);
     let last = to.unwrap_or(run.newest).min(run.newest);
-    let mut history = History {
-        commits: Vec::new(),
-        earliest: run.start,
-        newest: run.newest,
-        trailing: None,
+    let mut reader = Reader {
+        log,
+        listing: &listing,
+        run,
+        state: state_before(log, &listing, run, first, last)?,
+        history: History {
+            commits: Vec::new(),
+            touched: Touched::default(),
+            metadata: None,
+            earliest: oldest,
+            newest: run.newest,
+            trailing: None,
+        },
     };
-    let mut previous = past::time_before(log, run.start, first)?;
+    let mut previous = window::time_before(log, run.start, first)?;
     for version in first..=last {
         match log.commit(version) {
-            Ok(Some(ReadCommit { mut parsed, .. })) => {
-                time::settle(&mut parsed, previous, None);
-                previous = Some(parsed.commit.committed_at);
-                history.commits.push(parsed.commit);
-            }
-            Ok(None) => history.trailing = Some(Unreadable::MissingCommit { version }),
-            Err(reason) => history.trailing = Some(reason),
+            Ok(Some(commit)) => previous = Some(reader.take(commit, previous)?),
+            // Below a checkpoint, the table is whole without it.
+            Ok(None) if version < run.start => reader.lose(),
+            Ok(None) => reader.history.trailing = Some(Unreadable::MissingCommit { version }),
+            Err(reason) => reader.history.trailing = Some(reason),
         }
-        if history.trailing.is_some() {
+        if reader.history.trailing.is_some() {
             break;
         }
     }
+    let goes_beyond = to.is_none_or(|to| to > run.newest);
+    if goes_beyond && reader.history.trailing.is_none() {
+        reader.history.trailing = hole;
+    }
+    if from.is_some_and(|from| from < oldest) || reader.history.trailing.is_some() {
+        reader.lose();
+    }
+    let mut history = reader.history;
+    history.metadata = reader.state.map(|state| state.metadata);
     Ok(Some(history))
+}
+
+/// What the table was before a version; what it is at the end of the range, where that is not known.
+fn state_before(
+    log: Log<'_>,
+    listing: &Listing,
+    run: Run,
+    first: u64,
+    last: u64,
+) -> Result<Option<TableState>, Unreadable> {
+    let before = first.checked_sub(1).filter(|before| *before >= run.start);
+    for newest in before.into_iter().chain((first <= last).then_some(last)) {
+        let run = Run { newest, ..run };
+        let window = window::walk_back(log, listing, run, Window::knows_table);
+        let Ok(Window {
+            description: Some(description),
+            protocol: Some(protocol),
+            ..
+        }) = window
+        else {
+            continue;
+        };
+        protocol.check_observable()?;
+        let Description { metadata, .. } = *description;
+        return Ok(Some(TableState { metadata, protocol }));
+    }
+    Ok(None)
+}
+
+struct Reader<'a> {
+    log: Log<'a>,
+    listing: &'a Listing,
+    run: Run,
+    state: Option<TableState>,
+    history: History,
+}
+
+impl Reader<'_> {
+    /// Says that a commit that was asked for cannot be read: it may have touched anything.
+    fn lose(&mut self) {
+        self.history.touched.merge(&Touched::All(AllBecause::Lost));
+    }
+
+    /// Adds a commit; returns its time.
+    fn take(
+        &mut self,
+        commit: ReadCommit,
+        previous: Option<DateTime<Utc>>,
+    ) -> Result<DateTime<Utc>, Unreadable> {
+        let mut parsed = commit.parsed;
+        let version = parsed.commit.version;
+        if let Some(protocol) = parsed.protocol.take() {
+            protocol.check_observable()?;
+            if let Some(state) = &mut self.state {
+                state.protocol = protocol;
+            }
+        }
+        let before = self.state.as_ref().map(|state| state.metadata.clone());
+        let before = before.filter(|_| version > self.run.start || self.run.start > 0);
+        let found = parsed.metadata.as_ref().map(|found| found.metadata.clone());
+        if let (Some(found), Some(state)) = (&found, &mut self.state) {
+            state.metadata = found.clone();
+        }
+        let after = found.as_ref().or(before.as_ref());
+        let after = after.or(self.state.as_ref().map(|state| &state.metadata));
+        let columns = after.map(|after| after.partitioning.clone());
+        if let Some(columns) = &columns {
+            parsed.place(columns, before.as_ref());
+            if parsed.commit.partitions == Touched::All(AllBecause::Unplaced) {
+                let files = parsed.files.unplaced();
+                let found = placing::find(self.log, (self.listing, self.run), version, files);
+                parsed.files.place(&found);
+                parsed.place(columns, before.as_ref());
+            }
+        } else if parsed.commit.changed_data {
+            parsed.commit.partitions = Touched::All(AllBecause::Unplaced);
+        }
+        time::settle(&mut parsed, previous, self.state.as_ref());
+        self.history.touched.merge(&parsed.commit.partitions);
+        if let Some(because) = parsed.broken_off(before.as_ref()) {
+            self.history.touched.merge(&Touched::All(because));
+        }
+        let at = parsed.commit.committed_at;
+        self.history.commits.push(PastCommit {
+            commit: parsed.commit,
+            columns: columns.unwrap_or_default(),
+        });
+        Ok(at)
+    }
 }
 
 /// Reads the commits that changed data, newest first, back to the first one that was there at `at`,
 /// or to the oldest commit that is still there. Blocks.
 ///
 /// Damaged commits and what is above them do not count, as in a reading. Without a log there are
-/// none.
+/// none. Where the table's state is not known, a time that a commit carries itself counts, because
+/// writers stamp commits only where the table asks for it.
 ///
 /// # Errors
 ///
@@ -87,7 +183,7 @@ pub fn data_commits_back_to(
         return Ok(Vec::new());
     };
     let run = listing.run(log)?;
-    let window = past::walk_back(log, &listing, run, |window| was_there(log, run, window, at))?;
+    let window = window::walk_back(log, &listing, run, |window| was_there(log, run, window, at))?;
     let commits = window.settle(log, run.start, None)?;
     let commits = commits.into_iter().rev().map(|commit| commit.parsed.commit);
     Ok(commits.filter(|commit| commit.changed_data).collect())
@@ -108,7 +204,7 @@ fn was_there(log: Log<'_>, run: Run, window: &Window, at: DateTime<Utc>) -> bool
     }
     // File times only ever move forward when they are settled: looked at closely only now.
     let mut parsed = oldest.parsed.clone();
-    let previous = past::time_before(log, run.start, commit.version).unwrap_or(None);
+    let previous = window::time_before(log, run.start, commit.version).unwrap_or(None);
     time::settle(&mut parsed, previous, None);
     parsed.commit.committed_at <= at
 }

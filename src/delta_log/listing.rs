@@ -75,12 +75,22 @@ impl Listing {
         self.commits.is_empty() && self.checkpoints.is_empty()
     }
 
-    /// Returns the newest commits up to the first hole.
+    /// Returns the oldest version whose commit is there.
+    pub(super) fn oldest_commit(&self) -> Option<u64> {
+        self.commits.first().copied()
+    }
+
+    /// Returns whether only checkpoints are left.
+    pub(super) fn has_no_commit(&self) -> bool {
+        self.commits.is_empty()
+    }
+
+    /// Returns the newest commits up to the first hole below them.
     ///
     /// # Errors
     ///
-    /// When only checkpoints are left, the newest checkpoint is newer than the newest commit, or the
-    /// store fails.
+    /// When there is no commit, the newest checkpoint is newer than the newest commit, or the store
+    /// fails.
     pub(super) fn run(&self, log: Log<'_>) -> Result<Run, Unreadable> {
         let newest_checkpoint = self.newest_checkpoint();
         let Some(newest) = self.commits.last().copied() else {
@@ -93,6 +103,42 @@ impl Listing {
                 version: newest + 1,
             });
         }
+        self.run_up_to(log, newest)
+    }
+
+    /// Returns the newest commits below which nothing is missing, and why commits above them, if there
+    /// are such, do not count.
+    ///
+    /// # Errors
+    ///
+    /// When something is missing below all commits, or the store fails.
+    pub(super) fn whole_run(&self, log: Log<'_>) -> Result<(Run, Option<Unreadable>), Unreadable> {
+        let (mut hole, mut top) = match self.run(log) {
+            Ok(run) if run.is_covered => return Ok((run, None)),
+            Ok(run) => {
+                let version = run.start.saturating_sub(1);
+                (Unreadable::MissingCommit { version }, version)
+            }
+            Err(hole @ Unreadable::MissingCommit { version }) => (hole, version),
+            Err(reason) => return Err(reason),
+        };
+        loop {
+            let below = self.commits.iter().rev().find(|&&version| version < top);
+            let Some(&newest) = below else {
+                return Err(hole);
+            };
+            let run = self.run_up_to(log, newest)?;
+            hole = Unreadable::MissingCommit {
+                version: newest + 1,
+            };
+            if run.is_covered {
+                return Ok((run, Some(hole)));
+            }
+            top = run.start;
+        }
+    }
+
+    pub(super) fn run_up_to(&self, log: Log<'_>, newest: u64) -> Result<Run, Unreadable> {
         let mut start = newest;
         while let Some(below) = start.checked_sub(1) {
             // Asked for by name as well: a listing may leave out a file that was made meanwhile.
@@ -101,11 +147,11 @@ impl Listing {
             }
             start = below;
         }
-        let is_covered = start == 0 || newest_checkpoint.is_some_and(|base| base + 1 >= start);
+        let base = self.checkpoints_up_to(newest).next();
         Ok(Run {
             start,
             newest,
-            is_covered,
+            is_covered: start == 0 || base.is_some_and(|base| base.version + 1 >= start),
         })
     }
 

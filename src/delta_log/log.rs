@@ -1,11 +1,19 @@
 //! One `_delta_log`, as the protocol names what is in it: commits, checksums, a listing.
 
+use std::collections::VecDeque;
+
+use assets::delta::action::FileAction;
+use assets::delta::commit::parse_commit_with;
+use assets::delta::contents::Gauge;
 use assets::delta::name;
 use assets::delta::reading::fingerprint;
-use assets::delta::{CommitMarker, ParsedCommit, Unreadable, parse_commit};
+use assets::delta::{CommitError, CommitMarker, ParsedCommit, Unreadable, parse_commit};
 
 use super::listing::Listing;
-use super::store::{FileStat, LogStore, StoredFile};
+use super::store::{Cost, FileStat, LogStore, StoredFile};
+
+/// How many commits are fetched side by side.
+const AT_ONCE: usize = 64;
 
 /// The log of one table.
 #[derive(Clone, Copy)]
@@ -36,6 +44,34 @@ impl<'a> Log<'a> {
     pub(super) fn commit(self, version: u64) -> Result<Option<ReadCommit>, Unreadable> {
         let file = self.store.read(&name::commit_file(version))?;
         file.map(|file| parse(version, &file)).transpose()
+    }
+
+    /// Fetches commits from a version on, as many as there are without a hole, but at most 64.
+    pub(super) fn files_from(self, version: u64) -> Result<VecDeque<StoredFile>, Unreadable> {
+        let before = version.checked_sub(1).map(name::commit_file);
+        let found = self.store.list(before.as_deref())?.unwrap_or_default();
+        let listing = Listing::of(found);
+        let wanted = (version..)
+            .take(AT_ONCE)
+            .take_while(|v| listing.has_commit(*v));
+        let names: Vec<String> = wanted.map(name::commit_file).collect();
+        let mut files = VecDeque::with_capacity(names.len());
+        for file in self.store.read_all(&names) {
+            match file? {
+                Some(file) => files.push_back(file),
+                None => break,
+            }
+        }
+        Ok(files)
+    }
+
+    /// Returns how many commits before another one are worth asking for their times.
+    pub(super) fn times_before(self, wanted: u64) -> u64 {
+        match self.store.cost() {
+            Cost::Local => wanted,
+            // A request each.
+            Cost::Remote => wanted.min(3),
+        }
     }
 
     /// Compares the commit file of a marked version with what it was.
@@ -74,12 +110,30 @@ impl<'a> Log<'a> {
     }
 }
 
+/// Parses a commit that was fetched, and gauges the files that it adds.
+pub(super) fn gauged(
+    version: u64,
+    file: &StoredFile,
+    gauge: &mut Gauge,
+) -> Result<ReadCommit, Unreadable> {
+    let see = &mut |verb, action: &FileAction<'_>| gauge.see(verb, action);
+    let parsed = parse_commit_with(version, &file.bytes, file.stat.modified_at(), see);
+    settle_parsed(version, file, parsed)
+}
+
 fn parse(version: u64, file: &StoredFile) -> Result<ReadCommit, Unreadable> {
-    let parsed = parse_commit(version, &file.bytes, file.stat.modified_at()).map_err(|error| {
-        Unreadable::TornCommit {
-            version,
-            detail: error.to_string(),
-        }
+    let parsed = parse_commit(version, &file.bytes, file.stat.modified_at());
+    settle_parsed(version, file, parsed)
+}
+
+fn settle_parsed(
+    version: u64,
+    file: &StoredFile,
+    parsed: Result<ParsedCommit, CommitError>,
+) -> Result<ReadCommit, Unreadable> {
+    let parsed = parsed.map_err(|error| Unreadable::TornCommit {
+        version,
+        detail: error.to_string(),
     })?;
     let marker = file.stat.marker(parsed.content);
     Ok(ReadCommit { parsed, marker })

@@ -14,6 +14,7 @@ use assets::AssetKey;
 use assets::delta::{KnownHead, Reading, Unreadable};
 use tokio::sync::Notify;
 
+use super::ask::Ask;
 use super::store::LogStore;
 
 /// One table to read.
@@ -25,6 +26,22 @@ pub struct Request {
     pub store: Arc<dyn LogStore>,
     /// What is known of it.
     pub known: Option<Arc<KnownHead>>,
+    /// What is wanted of it.
+    pub ask: Ask,
+    /// Whether files that were never counted are counted although the time for that is over.
+    pub is_counted_now: bool,
+}
+
+impl Request {
+    /// Returns what is still wanted once there is no time left for a first count.
+    fn without_first_count(&self) -> Ask {
+        let known = self.known.as_ref();
+        let is_counted = known.is_some_and(|known| known.details.contents.is_some());
+        Ask {
+            contents: self.ask.contents && (is_counted || self.is_counted_now),
+            ..self.ask.clone()
+        }
+    }
 }
 
 /// How tables are read. Keep one value for the life of the program: it remembers what hangs.
@@ -34,9 +51,8 @@ pub struct Options {
     pub concurrency: usize,
     /// How long one table may take.
     pub timeout: Duration,
-    /// Whether logs are listed although a probe found nothing new, see
-    /// [`read_listed`](super::read_listed).
-    pub list_all: bool,
+    /// How long files are counted that never were; always, if absent.
+    pub count_within: Option<Duration>,
     /// Tables whose reading still hangs.
     pub stuck: Stuck,
 }
@@ -48,7 +64,7 @@ impl Default for Options {
         Self {
             concurrency: 8,
             timeout: Duration::from_secs(10),
-            list_all: false,
+            count_within: None,
             stuck: Stuck::default(),
         }
     }
@@ -69,12 +85,7 @@ impl Stuck {
 /// A table that does not answer in time is [`Unreadable::TimedOut`]; it is not asked again before
 /// its first reading has come back.
 pub async fn read_many(requests: Vec<Request>, options: &Options) -> Vec<(AssetKey, Reading)> {
-    let read = if options.list_all {
-        super::read_listed
-    } else {
-        super::read
-    };
-    read_many_with(requests, options, read).await
+    read_many_with(requests, options, super::read).await
 }
 
 /// As [`read_many`], with the function that reads one table.
@@ -84,12 +95,13 @@ pub(super) async fn read_many_with<R>(
     read: R,
 ) -> Vec<(AssetKey, Reading)>
 where
-    R: Fn(&dyn LogStore, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
+    R: Fn(&dyn LogStore, Option<&KnownHead>, &Ask) -> Reading + Send + Sync + 'static,
 {
     let shared = Arc::new(Shared {
         board: Mutex::new(Board::new(&requests, options)),
         requests,
         stuck: options.stuck.clone(),
+        count_until: options.count_within.map(|within| Instant::now() + within),
         done: Notify::new(),
         read,
     });
@@ -128,6 +140,7 @@ struct Shared<R> {
     requests: Vec<Request>,
     board: Mutex<Board>,
     stuck: Stuck,
+    count_until: Option<Instant>,
     done: Notify,
     read: R,
 }
@@ -203,7 +216,7 @@ impl Board {
 
     fn spawn_worker<R>(&mut self, shared: &Arc<Shared<R>>)
     where
-        R: Fn(&dyn LogStore, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
+        R: Fn(&dyn LogStore, Option<&KnownHead>, &Ask) -> Reading + Send + Sync + 'static,
     {
         let worker = self.current.len();
         let shared = Arc::clone(shared);
@@ -216,7 +229,7 @@ impl Board {
 
     fn give_up_on_late_tables<R>(&mut self, shared: &Arc<Shared<R>>, timeout: Duration)
     where
-        R: Fn(&dyn LogStore, Option<&KnownHead>) -> Reading + Send + Sync + 'static,
+        R: Fn(&dyn LogStore, Option<&KnownHead>, &Ask) -> Reading + Send + Sync + 'static,
     {
         let is_late = |slot: &Option<(usize, Instant)>| {
             slot.is_some_and(|(_, since)| since.elapsed() >= timeout)
@@ -242,13 +255,18 @@ impl Board {
 /// The life of one thread.
 fn work<R>(shared: &Shared<R>, worker: usize)
 where
-    R: Fn(&dyn LogStore, Option<&KnownHead>) -> Reading,
+    R: Fn(&dyn LogStore, Option<&KnownHead>, &Ask) -> Reading,
 {
     let mut task = shared.board().take(worker);
     while let Some((index, request)) =
         task.and_then(|index| Some((index, shared.requests.get(index)?)))
     {
-        let reading = (shared.read)(request.store.as_ref(), request.known.as_deref());
+        let is_late = shared
+            .count_until
+            .is_some_and(|until| Instant::now() > until);
+        let less = is_late.then(|| request.without_first_count());
+        let ask = less.as_ref().unwrap_or(&request.ask);
+        let reading = (shared.read)(request.store.as_ref(), request.known.as_deref(), ask);
         let mut board = shared.board();
         if !board.put(index, reading) {
             // Given up meanwhile: somebody else goes on, and the table may be asked again.

@@ -1,50 +1,41 @@
-//! Reading a log backwards from its newest commit: cold readings, and those after a gap.
-//!
-//! A damaged commit is never skipped: what is above it does not count until it can be read.
+//! Cold readings, and those after a gap: nothing, or nothing any more, is known to go on from.
 
-use assets::delta::table::parse_checksum;
-use assets::delta::time;
+use std::sync::Arc;
+
+use assets::delta::contents::{PartitionNews, WatchedColumn};
+use assets::delta::reading::Details;
+use assets::delta::table::{Description, parse_checksum};
 use assets::delta::{
-    Commit, Continuity, DataHead, KnownHead, Metadata, Protocol, Reading, TableState, Unreadable,
-    Update,
+    Commit, CommitMarker, Continuity, DataHead, KnownHead, Reading, TableState, Unreadable, Update,
 };
-use chrono::{DateTime, Utc};
 
+use super::ask::Ask;
+use super::checkpoint::{self, CheckpointRow, Wanted};
+use super::counting::{Count, count};
 use super::listing::{Listing, Run};
-use super::log::{Log, ReadCommit};
-
-/// How many commits before the oldest one read are asked for their file times, so that its own
-/// time is the one a reader of the whole log would see. Spark looks as far.
-const TIMES_BEFORE: u64 = 100;
-
-/// What was read on the way back.
-#[derive(Default)]
-pub(super) struct Window {
-    /// Newest first.
-    commits: Vec<ReadCommit>,
-    metadata: Option<Metadata>,
-    protocol: Option<Protocol>,
-    changed_data: bool,
-    /// Why the newest commits do not count, if there are such.
-    trailing: Option<Unreadable>,
-}
+use super::log::Log;
+use super::window::{Window, walk_back};
 
 /// Reads a table of which nothing is known, or whose log is no longer the known one.
-pub(super) fn read_cold(log: Log<'_>, continuity: Continuity) -> Result<Reading, Unreadable> {
+pub(super) fn read_cold(
+    log: Log<'_>,
+    continuity: Continuity,
+    ask: &Ask,
+) -> Result<Reading, Unreadable> {
     let Some(listing) = log.list()? else {
         return Ok(Reading::Absent);
     };
-    let run = listing.run(log)?;
-    if !run.is_covered {
-        return Err(Unreadable::MissingCommit {
-            version: run.start.saturating_sub(1),
-        });
+    if listing.has_no_commit() {
+        return only_checkpoint(log, &listing, continuity, ask);
     }
-    let enough = |window: &Window| {
-        window.changed_data && window.metadata.is_some() && window.protocol.is_some()
+    let (run, hole) = listing.whole_run(log)?;
+    let enough = |window: &Window| window.changed_data && window.knows_table();
+    let reading = Backwards {
+        log,
+        listing: &listing,
+        ask,
     };
-    let window = walk_back(log, &listing, run, enough)?;
-    conclude(log, run, window, |_| continuity)
+    reading.read(run, hole, enough, |_| continuity.clone())
 }
 
 /// Reads a table whose next commits were cleaned away before they were read.
@@ -53,162 +44,269 @@ pub(super) fn read_after_gap(
     listing: &Listing,
     run: Run,
     known: &KnownHead,
+    ask: &Ask,
 ) -> Result<Reading, Unreadable> {
-    let window = walk_back(log, listing, run, |_| false)?;
-    conclude(log, run, window, |state| {
-        if state.metadata.id == known.table_id {
-            Continuity::Gap {
-                lost_from: known.version + 1,
-                lost_to: run.start.saturating_sub(1),
+    let reading = Backwards { log, listing, ask };
+    reading.read(
+        run,
+        None,
+        |_| false,
+        |state| {
+            if state.metadata.id == known.table_id {
+                Continuity::Gap {
+                    lost_from: known.version + 1,
+                    lost_to: run.start.saturating_sub(1),
+                }
+            } else {
+                Continuity::Recreated
             }
-        } else {
-            Continuity::Recreated
-        }
-    })
+        },
+    )
 }
 
-/// Reads commits from the newest one back until `enough` says so or the run begins.
-///
-/// The window that comes back holds at least one commit.
-pub(super) fn walk_back(
+/// A reading from the newest commit back.
+struct Backwards<'a> {
+    log: Log<'a>,
+    listing: &'a Listing,
+    ask: &'a Ask,
+}
+
+impl Backwards<'_> {
+    /// Reads up to the newest commit that adds up with all before it. `trailing` says why the log goes
+    /// on beyond the run.
+    fn read(
+        &self,
+        mut run: Run,
+        mut trailing: Option<Unreadable>,
+        enough: impl Fn(&Window) -> bool,
+        continuity: impl Fn(&TableState) -> Continuity,
+    ) -> Result<Reading, Unreadable> {
+        loop {
+            let mut window = walk_back(self.log, self.listing, run, &enough)?;
+            trailing = trailing.or(window.trailing.take());
+            let (reason, damaged) = match self.conclude(run, window, &continuity) {
+                Ok(mut update) => {
+                    update.head.has_hole_above =
+                        matches!(trailing, Some(Unreadable::MissingCommit { .. }));
+                    update.trailing = trailing.or(update.trailing);
+                    return Ok(Reading::Read(Box::new(update)));
+                }
+                Err(reason) => (reason.clone(), reason.damaged_commit().ok_or(reason)?),
+            };
+            // What is below the damage may still be whole.
+            match damaged.checked_sub(1) {
+                Some(newest) if newest >= run.start => run.newest = newest,
+                Some(_) | None => return Err(reason),
+            }
+            trailing = Some(reason);
+        }
+    }
+
+    fn conclude(
+        &self,
+        run: Run,
+        mut window: Window,
+        continuity: impl Fn(&TableState) -> Continuity,
+    ) -> Result<Update, Unreadable> {
+        let (description, protocol) = (window.description.take(), window.protocol.take());
+        let description = *description.ok_or_else(|| only_in_checkpoint("the table's id"))?;
+        let protocol = protocol.ok_or_else(|| only_in_checkpoint("the table's protocol"))?;
+        let Description {
+            metadata,
+            schema,
+            schema_text,
+        } = description;
+        let state = TableState { metadata, protocol };
+        state.protocol.check_observable()?;
+        let continuity = continuity(&state);
+        let commits = window.settle(self.log, run.start, Some(&state))?;
+        let (Some(first), Some(last)) = (commits.first(), commits.last()) else {
+            return Err(only_in_checkpoint("every commit"));
+        };
+        // The newest one that is not damaged: a window may end below the run.
+        let run = Run {
+            newest: last.parsed.commit.version,
+            ..run
+        };
+        let (read_from, marker) = (first.parsed.commit.version, last.marker.clone());
+        let newest = last.parsed.commit.clone();
+        let commits = commits.into_iter().map(|commit| commit.parsed.commit);
+        let commits: Vec<Commit> = commits.filter(|commit| commit.changed_data).collect();
+        let data = commits.last();
+        let mut details = Details {
+            earliest_commit: Some(run.start),
+            continuity: Some(continuity.clone()),
+            time_source: data.map(|commit| commit.time_source),
+            clocks_disagree: data.is_some_and(|commit| commit.clocks_disagree),
+            ..Details::default()
+        };
+        let watched = WatchedColumn::find(&self.ask.columns, schema.as_ref());
+        let (partitions, uncounted) = self.contents(run, &state, &watched, &mut details)?;
+        let head = KnownHead {
+            table_id: state.metadata.id.clone(),
+            version: run.newest,
+            marker,
+            data: data.map(|commit| DataHead {
+                version: commit.version,
+                at: commit.committed_at,
+            }),
+            read_from,
+            last_committed_at: newest.committed_at,
+            operation: newest.operation,
+            has_hole_above: false,
+            state,
+            details,
+        };
+        Ok(Update {
+            head,
+            commits,
+            continuity,
+            trailing: uncounted,
+            partitions,
+            schema: schema_text,
+        })
+    }
+
+    fn contents(
+        &self,
+        run: Run,
+        state: &TableState,
+        watched: &[WatchedColumn],
+        details: &mut Details,
+    ) -> Result<(PartitionNews, Option<Unreadable>), Unreadable> {
+        if !self.ask.contents {
+            return Ok((PartitionNews::Nothing, None));
+        }
+        let count = match count(self.log, self.listing, run, state, watched) {
+            Ok(count) => count,
+            // Its versions are known all the same, but nobody can read the table.
+            Err(reason @ Unreadable::BrokenCheckpoint { .. }) => {
+                return Ok((PartitionNews::Nothing, Some(reason)));
+            }
+            Err(reason) => return Err(reason),
+        };
+        check_sum(self.log, self.listing, run.newest, &count)?;
+        Ok((take_count(count, details), None))
+    }
+}
+
+/// Compares a count with the version checksum, where there is one.
+pub(super) fn check_sum(
+    log: Log<'_>,
+    listing: &Listing,
+    version: u64,
+    count: &Count,
+) -> Result<(), Unreadable> {
+    let files = count.replayed.contents.files;
+    match checked_files(log, listing, version) {
+        Some(expected) if expected != files => Err(Unreadable::TruncatedCommit {
+            version,
+            files,
+            expected,
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn checked_files(log: Log<'_>, listing: &Listing, version: u64) -> Option<u64> {
+    let file = listing
+        .has_checksum(version)
+        .then(|| log.checksum(version))?;
+    parse_checksum(&file?.bytes).files
+}
+
+/// Puts a count into the details of a head.
+pub(super) fn take_count(count: Count, details: &mut Details) -> PartitionNews {
+    details.contents = Some(count.replayed.contents);
+    details.applications = count.applications;
+    details.change_feed_since = count.change_feed_since;
+    PartitionNews::Replaced(count.replayed.partitions)
+}
+
+/// Reads a log of which only checkpoints are left: the version is known, the last change is not.
+fn only_checkpoint(
+    log: Log<'_>,
+    listing: &Listing,
+    continuity: Continuity,
+    ask: &Ask,
+) -> Result<Reading, Unreadable> {
+    let mut problem = only_in_checkpoint("every commit");
+    for base in listing.checkpoints_up_to(u64::MAX) {
+        let (mut description, mut protocol) = (None, None);
+        let read = checkpoint::read(log.store, base, Wanted::Table, &mut |row| match row {
+            CheckpointRow::Metadata(action) => description = Some(Description::from(action)),
+            CheckpointRow::Protocol(action) => protocol = Some(action.into()),
+            CheckpointRow::Add(_) | CheckpointRow::Transaction(_) => {}
+        });
+        if let Err(reason) = read {
+            problem = reason;
+            continue;
+        }
+        let description = description.ok_or_else(|| only_in_checkpoint("the table's id"))?;
+        let protocol = protocol.ok_or_else(|| only_in_checkpoint("the table's protocol"))?;
+        let state = TableState {
+            metadata: description.metadata,
+            protocol,
+        };
+        state.protocol.check_observable()?;
+        let written = match base.files.first() {
+            Some(name) => log.store.stat(name)?,
+            None => None,
+        };
+        let Some(written) = written else {
+            return Err(only_in_checkpoint("every commit"));
+        };
+        let run = Run {
+            start: base.version + 1,
+            newest: base.version,
+            is_covered: true,
+        };
+        let mut details = Details {
+            continuity: Some(continuity.clone()),
+            ..Details::default()
+        };
+        let backwards = Backwards { log, listing, ask };
+        let watched = WatchedColumn::find(&ask.columns, description.schema.as_ref());
+        let (partitions, uncounted) = backwards.contents(run, &state, &watched, &mut details)?;
+        let head = KnownHead {
+            table_id: state.metadata.id.clone(),
+            version: base.version,
+            marker: CommitMarker::of_no_file(),
+            data: None,
+            read_from: base.version + 1,
+            last_committed_at: written.modified_at(),
+            operation: None,
+            has_hole_above: false,
+            state,
+            details,
+        };
+        return Ok(Reading::Read(Box::new(Update {
+            head,
+            commits: Vec::new(),
+            continuity,
+            trailing: uncounted,
+            partitions,
+            schema: description.schema_text,
+        })));
+    }
+    Err(problem)
+}
+
+/// Says what the table is at the end of a run, for somebody who knows only its head.
+pub(super) fn describe(
     log: Log<'_>,
     listing: &Listing,
     run: Run,
-    enough: impl Fn(&Window) -> bool,
-) -> Result<Window, Unreadable> {
-    let mut window = Window::default();
-    for version in (run.start..=run.newest).rev() {
-        match log.commit(version) {
-            Ok(Some(commit)) => window.take(log, listing, commit),
-            // Cleaned away or replaced since it was listed: the next reading sees clearly.
-            Ok(None) => return Err(Unreadable::MissingCommit { version }),
-            Err(reason) => {
-                window = Window {
-                    trailing: Some(reason),
-                    ..Window::default()
-                };
-            }
-        }
-        if !window.commits.is_empty() && enough(&window) {
-            break;
-        }
-    }
-    match window {
-        Window {
-            trailing: Some(reason),
-            commits,
-            ..
-        } if commits.is_empty() => Err(reason),
-        window => Ok(window),
-    }
+) -> Result<(Description, Option<Arc<str>>), Unreadable> {
+    let window = walk_back(log, listing, run, Window::knows_table)?;
+    let description = window.description;
+    let description = *description.ok_or_else(|| only_in_checkpoint("the table's schema"))?;
+    let text = description.schema_text.clone();
+    Ok((description, text))
 }
 
-impl Window {
-    fn take(&mut self, log: Log<'_>, listing: &Listing, commit: ReadCommit) {
-        let version = commit.parsed.commit.version;
-        self.changed_data |= commit.parsed.commit.changed_data;
-        if self.metadata.is_none() {
-            self.metadata.clone_from(&commit.parsed.metadata);
-        }
-        if self.protocol.is_none() {
-            self.protocol.clone_from(&commit.parsed.protocol);
-        }
-        let is_complete = self.metadata.is_some() && self.protocol.is_some();
-        if !is_complete
-            && listing.has_checksum(version)
-            && let Some(text) = log.checksum(version)
-        {
-            let (metadata, protocol) = parse_checksum(&text.bytes);
-            self.metadata = self.metadata.take().or(metadata);
-            self.protocol = self.protocol.take().or(protocol);
-        }
-        self.commits.push(commit);
-    }
-
-    /// Returns the commit that was read last.
-    pub(super) fn oldest(&self) -> Option<&ReadCommit> {
-        self.commits.last()
-    }
-
-    /// Settles the times of the commits and returns them, oldest first.
-    pub(super) fn settle(
-        self,
-        log: Log<'_>,
-        run_start: u64,
-        state: Option<&TableState>,
-    ) -> Result<Vec<ReadCommit>, Unreadable> {
-        let mut previous = match self.oldest() {
-            Some(oldest) => time_before(log, run_start, oldest.parsed.commit.version)?,
-            None => None,
-        };
-        let mut commits = self.commits;
-        commits.reverse();
-        for commit in &mut commits {
-            time::settle(&mut commit.parsed, previous, state);
-            previous = Some(commit.parsed.commit.committed_at);
-        }
-        Ok(commits)
-    }
-}
-
-/// Returns the time of the commit before `version`, judged by the file times before it.
-pub(super) fn time_before(
-    log: Log<'_>,
-    run_start: u64,
-    version: u64,
-) -> Result<Option<DateTime<Utc>>, Unreadable> {
-    let mut previous = None;
-    for earlier in run_start.max(version.saturating_sub(TIMES_BEFORE))..version {
-        if let Some(stat) = log.stat(earlier)? {
-            previous = Some(time::after(previous, stat.modified_at()));
-        }
-    }
-    Ok(previous)
-}
-
-fn conclude(
-    log: Log<'_>,
-    run: Run,
-    mut window: Window,
-    continuity: impl FnOnce(&TableState) -> Continuity,
-) -> Result<Reading, Unreadable> {
-    let only_in_checkpoint = |fact: &str| Unreadable::OnlyInCheckpoint {
+fn only_in_checkpoint(fact: &str) -> Unreadable {
+    Unreadable::OnlyInCheckpoint {
         fact: fact.to_owned(),
-    };
-    let metadata = window.metadata.take();
-    let protocol = window.protocol.take();
-    let state = TableState {
-        metadata: metadata.ok_or_else(|| only_in_checkpoint("the table's id"))?,
-        protocol: protocol.ok_or_else(|| only_in_checkpoint("the table's protocol"))?,
-    };
-    state.protocol.check_observable()?;
-    let continuity = continuity(&state);
-    let trailing = window.trailing.take();
-    let commits = window.settle(log, run.start, Some(&state))?;
-    let (Some(first), Some(last)) = (commits.first(), commits.last()) else {
-        return Err(only_in_checkpoint("every commit"));
-    };
-    let head = KnownHead {
-        table_id: state.metadata.id.clone(),
-        version: last.parsed.commit.version,
-        marker: last.marker.clone(),
-        data: None,
-        read_from: first.parsed.commit.version,
-        last_committed_at: last.parsed.commit.committed_at,
-        operation: last.parsed.commit.operation.clone(),
-        has_hole_above: false,
-        state,
-    };
-    let commits = commits.into_iter().map(|commit| commit.parsed.commit);
-    let commits: Vec<Commit> = commits.filter(|commit| commit.changed_data).collect();
-    let data = commits.last().map(|commit| DataHead {
-        version: commit.version,
-        at: commit.committed_at,
-    });
-    Ok(Reading::Read(Box::new(Update {
-        head: KnownHead { data, ..head },
-        commits,
-        continuity,
-        trailing,
-    })))
+    }
 }

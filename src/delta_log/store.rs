@@ -12,7 +12,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 /// The largest file that is read into memory as a whole. Commits of a million files stay well below it.
-pub const LARGEST_FILE: u64 = 512 * 1024 * 1024;
+pub(super) const LARGEST_FILE: u64 = 512 * 1024 * 1024;
 
 /// A place that keeps the log of one table. Every call blocks, and is bounded in time by the store or by
 /// whoever waits for it.
@@ -30,7 +30,7 @@ pub trait LogStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Unreadable::TooLarge`] beyond [`LARGEST_FILE`].
+    /// [`Unreadable::TooLarge`] beyond 512 MiB.
     fn read(&self, name: &str) -> Result<Option<StoredFile>, Unreadable>;
 
     /// Reads several files, side by side where that is faster; the answers come in the order of the

@@ -1,58 +1,112 @@
 //! Reading on from a known head.
 //!
-//! Quiet tables are the rule, so the first two looks decide: is there a next commit, and is the
+//! Quiet tables are the rule, so the first looks decide: is there a next commit, and is the
 //! known one still the file it was? Everything else happens only on doubt.
 
-use assets::delta::time;
-use assets::delta::{
-    Commit, CommitMarker, Continuity, DataHead, KnownHead, Reading, Unreadable, Update,
-};
-use chrono::TimeDelta;
+use assets::delta::contents::{PartitionNews, WatchedColumn};
+use assets::delta::name;
+use assets::delta::{Continuity, KnownHead, Reading, Unreadable};
 
+use super::ask::{Ask, Look};
+use super::counting::count;
 use super::listing::Listing;
-use super::log::{Log, ReadCommit, Same};
-use super::past;
+use super::log::{Log, Same};
+use super::past::{self, check_sum, take_count};
+use super::store::{Cost, StoredFile};
+use super::walk::Walk;
 
 /// Reads what came after the known head.
-pub(super) fn read_on(log: Log<'_>, known: &KnownHead) -> Result<Reading, Unreadable> {
-    if known.has_hole_above {
-        return read_listed(log, known);
+pub(super) fn read_on(log: Log<'_>, known: &KnownHead, ask: &Ask) -> Result<Reading, Unreadable> {
+    if known.has_hole_above || ask.look == Look::Listed {
+        return read_listed(log, known, ask);
     }
-    let has_next = match known.version.checked_add(1) {
-        Some(next) => log.stat(next)?.is_some(),
-        None => false,
+    let next = match log.store.cost() {
+        Cost::Local => look_for_next(log, known)?,
+        // One request, and what it brings is used.
+        Cost::Remote => match fetch_next(log, known)? {
+            None if ask.look == Look::Quick && !lacks_contents(known, ask) => {
+                return Ok(Reading::Unchanged);
+            }
+            next => next,
+        },
     };
     match log.stat(known.version)? {
-        Some(stat) if !stat.matches(&known.marker) => read_changed_file(log, known, None),
-        Some(_) if has_next => Walk::from(known).run(log, known, None),
-        Some(_) => Ok(Reading::Unchanged),
-        None => read_listed(log, known),
+        Some(stat) if !stat.matches(&known.marker) => read_changed_file(log, known, None, ask),
+        Some(_) => match next {
+            Some(Next::Seen) => walk(log, Walk::from(known), known, None, ask),
+            Some(Next::Fetched(file)) => walk(log, Walk::with_next(known, file), known, None, ask),
+            None if lacks_contents(known, ask) => count_only(log, known, ask),
+            None => Ok(Reading::Unchanged),
+        },
+        None => read_listed(log, known, ask),
     }
 }
 
+/// The commit after the known one.
+enum Next {
+    /// It is there.
+    Seen,
+    /// It is here.
+    Fetched(StoredFile),
+}
+
+fn look_for_next(log: Log<'_>, known: &KnownHead) -> Result<Option<Next>, Unreadable> {
+    let next = known.version.checked_add(1).map(|next| log.stat(next));
+    Ok(next.transpose()?.flatten().map(|_| Next::Seen))
+}
+
+fn fetch_next(log: Log<'_>, known: &KnownHead) -> Result<Option<Next>, Unreadable> {
+    let next = known.version.checked_add(1);
+    let next = next.map(|next| log.store.read(&name::commit_file(next)));
+    Ok(next.transpose()?.flatten().map(Next::Fetched))
+}
+
 /// Reads what came after the known head, judging by a listing of the whole log.
-pub(super) fn read_listed(log: Log<'_>, known: &KnownHead) -> Result<Reading, Unreadable> {
+fn read_listed(log: Log<'_>, known: &KnownHead, ask: &Ask) -> Result<Reading, Unreadable> {
     let Some(listing) = log.list()? else {
         return Ok(Reading::Absent);
     };
+    if listing.has_no_commit() {
+        return read_only_checkpoint(log, known, ask);
+    }
     let run = listing.run(log)?;
     if run.newest < known.version {
-        return past::read_cold(log, Continuity::Recreated);
+        return past::read_cold(log, Continuity::Recreated, ask);
     }
     // Commits between the known head and the readable ones are gone. With a checkpoint above them
     // the table itself is whole, and only our knowledge has a gap.
     if run.start > known.version.saturating_add(1) && run.is_covered {
-        return past::read_after_gap(log, &listing, run, known);
+        return past::read_after_gap(log, &listing, run, known, ask);
     }
     if listing.has_commit(known.version) {
         return match log.stat(known.version)? {
             Some(stat) if stat.matches(&known.marker) => {
-                Walk::from(known).run(log, known, Some(&listing))
+                walk(log, Walk::from(known), known, Some(&listing), ask)
             }
-            Some(_) | None => read_changed_file(log, known, Some(&listing)),
+            Some(_) | None => read_changed_file(log, known, Some(&listing), ask),
         };
     }
-    Walk::from(known).run(log, known, Some(&listing))
+    walk(log, Walk::from(known), known, Some(&listing), ask)
+}
+
+/// A log without commits is the known one as long as its newest checkpoint is.
+fn read_only_checkpoint(log: Log<'_>, known: &KnownHead, ask: &Ask) -> Result<Reading, Unreadable> {
+    let reading = past::read_cold(log, Continuity::Recreated, ask)?;
+    let Reading::Read(mut update) = reading else {
+        return Ok(reading);
+    };
+    if update.head.table_id != known.table_id || update.head.version < known.version {
+        return Ok(Reading::Read(update));
+    }
+    if update.head.version == known.version {
+        return Ok(Reading::Unchanged);
+    }
+    update.continuity = Continuity::Gap {
+        lost_from: known.version + 1,
+        lost_to: update.head.version,
+    };
+    update.head.details.continuity = Some(update.continuity.clone());
+    Ok(Reading::Read(update))
 }
 
 /// Reads on where the known commit's file is not the one it was.
@@ -60,11 +114,12 @@ fn read_changed_file(
     log: Log<'_>,
     known: &KnownHead,
     listing: Option<&Listing>,
+    ask: &Ask,
 ) -> Result<Reading, Unreadable> {
-    let walk = match log.compare(known.version, &known.marker)? {
+    let begun = match log.compare(known.version, &known.marker)? {
         Same::Content(marker) => Walk::remarked(known, marker),
         Same::Grown => Walk::again(known),
-        Same::Other => return past::read_cold(log, Continuity::Recreated),
+        Same::Other => return past::read_cold(log, Continuity::Recreated, ask),
         // Gone since it was looked at: the next reading sees clearly.
         Same::Gone => {
             return Err(Unreadable::MissingCommit {
@@ -72,10 +127,10 @@ fn read_changed_file(
             });
         }
     };
-    let reading = walk.run(log, known, listing)?;
+    let reading = walk(log, begun, known, listing, ask)?;
     // Commits without a clock or a random name may be equal in two tables; their ids are not.
     if let (Reading::Read(update), Ok(Reading::Read(cold))) =
-        (&reading, past::read_cold(log, Continuity::Recreated))
+        (&reading, past::read_cold(log, Continuity::Recreated, ask))
         && update.head.table_id != cold.head.table_id
     {
         return Ok(Reading::Read(cold));
@@ -83,127 +138,91 @@ fn read_changed_file(
     Ok(reading)
 }
 
-/// A walk from commit to commit.
-struct Walk {
-    head: KnownHead,
-    next: u64,
-    commits: Vec<Commit>,
-    is_replaced: bool,
+/// Returns whether files have to be counted before what is asked can be said.
+fn lacks_contents(known: &KnownHead, ask: &Ask) -> bool {
+    let contents = known.details.contents.as_ref();
+    ask.contents && contents.is_none_or(|contents| !is_watched(&contents.columns, ask))
 }
 
-impl Walk {
-    /// Starts with the commit after the known head.
-    fn from(known: &KnownHead) -> Self {
-        Self {
-            head: KnownHead {
-                has_hole_above: false,
-                ..known.clone()
-            },
-            next: known.version.saturating_add(1),
-            commits: Vec::new(),
-            is_replaced: false,
+fn is_watched(columns: &[WatchedColumn], ask: &Ask) -> bool {
+    columns.iter().map(|column| &column.name).eq(&ask.columns)
+}
+
+/// Counts the files of a table of which nothing else is new.
+fn count_only(log: Log<'_>, known: &KnownHead, ask: &Ask) -> Result<Reading, Unreadable> {
+    let begun = Walk::from(known);
+    match walk(log, begun, known, None, ask) {
+        // What cannot be counted is as it was: its versions are known.
+        Err(reason) => {
+            tracing::warn!(place = log.store.place(), error = %reason, "files not counted");
+            Ok(Reading::Unchanged)
         }
+        reading => reading,
     }
+}
 
-    /// As `from`, where the known commit has only got another file time.
-    fn remarked(known: &KnownHead, marker: CommitMarker) -> Self {
-        let mut walk = Self::from(known);
-        walk.head.marker = marker;
-        walk
+/// Walks, and brings the contents to where the walk ended.
+fn walk(
+    log: Log<'_>,
+    mut walk: Walk,
+    known: &KnownHead,
+    listing: Option<&Listing>,
+    ask: &Ask,
+) -> Result<Reading, Unreadable> {
+    let mut trailing = walk.run(log, listing)?;
+    if !ask.contents && walk.needs_count() {
+        walk.forget_contents();
     }
-
-    /// Starts with the known head itself, which was read while it was being written.
-    fn again(known: &KnownHead) -> Self {
-        let mut walk = Self::from(known);
-        walk.next = known.version;
-        // So that its own time is judged anew and may stay as it was.
-        let before = known
-            .last_committed_at
-            .checked_sub_signed(TimeDelta::milliseconds(1));
-        walk.head.last_committed_at = before.unwrap_or(known.last_committed_at);
-        walk
-    }
-
-    /// Reads until there is no next commit, or one that cannot be read.
-    fn run(
-        mut self,
-        log: Log<'_>,
-        known: &KnownHead,
-        listing: Option<&Listing>,
-    ) -> Result<Reading, Unreadable> {
-        let mut trailing = None;
-        while trailing.is_none() {
-            match log.commit(self.next) {
-                Ok(Some(commit)) => trailing = self.take(commit).err(),
-                Ok(None) if is_hole(log, listing, self.next)? => {
-                    self.head.has_hole_above = true;
-                    trailing = Some(Unreadable::MissingCommit { version: self.next });
-                }
-                Ok(None) if log.stat(self.next)?.is_none() => break,
-                // It has appeared this very moment.
-                Ok(None) => {}
-                Err(reason) => trailing = Some(reason),
+    if ask.contents
+        && (walk.needs_count() || lacks_contents(&walk.head, ask) || walk.has_wrong_sum(log))
+    {
+        match recount(log, &mut walk, ask) {
+            Ok(()) => {}
+            // The newest commits do not add up: they are looked at again next time.
+            Err(reason @ (Unreadable::TruncatedCommit { .. } | Unreadable::TornCommit { .. })) => {
+                return Ok(Reading::Unknown(reason));
+            }
+            // Its versions are known all the same, but nobody can read the table.
+            Err(reason @ Unreadable::BrokenCheckpoint { .. }) => {
+                walk.forget_contents();
+                trailing = trailing.or(Some(reason));
+            }
+            Err(reason) => {
+                tracing::warn!(place = log.store.place(), error = %reason, "files not counted");
+                walk.forget_contents();
             }
         }
-        Ok(self.finish(known, trailing))
     }
-
-    fn take(&mut self, commit: ReadCommit) -> Result<(), Unreadable> {
-        let ReadCommit { mut parsed, marker } = commit;
-        if let Some(protocol) = parsed.protocol.take() {
-            protocol.check_observable()?;
-            self.head.state.protocol = protocol;
-        }
-        if let Some(metadata) = parsed.metadata.take() {
-            self.is_replaced |= metadata.id != self.head.table_id;
-            self.head.table_id = metadata.id.clone();
-            self.head.state.metadata = metadata;
-        }
-        time::settle(
-            &mut parsed,
-            Some(self.head.last_committed_at),
-            Some(&self.head.state),
-        );
-        let commit = parsed.commit;
-        self.head.version = commit.version;
-        self.head.marker = marker;
-        self.head.last_committed_at = commit.committed_at;
-        self.head.operation.clone_from(&commit.operation);
-        if commit.changed_data {
-            self.head.data = Some(DataHead {
-                version: commit.version,
-                at: commit.committed_at,
-            });
-            self.commits.push(commit);
-        }
-        self.next = self.next.saturating_add(1);
-        Ok(())
-    }
-
-    fn finish(self, known: &KnownHead, trailing: Option<Unreadable>) -> Reading {
-        if self.head == *known {
-            return trailing.map_or(Reading::Unchanged, Reading::Unknown);
-        }
-        Reading::Read(Box::new(Update {
-            head: self.head,
-            commits: self.commits,
-            continuity: if self.is_replaced {
-                Continuity::Replaced
-            } else {
-                Continuity::Continues
-            },
-            trailing,
-        }))
-    }
+    Ok(walk.finish(known, trailing))
 }
 
-/// Returns whether commits lie beyond one that is not there.
-fn is_hole(log: Log<'_>, listing: Option<&Listing>, version: u64) -> Result<bool, Unreadable> {
-    let goes_on = listing.is_some_and(|listing| listing.goes_beyond(version))
-        || match version.checked_add(1) {
-            Some(next) => log.stat(next)?.is_some(),
-            None => false,
-        };
-    // Looked for again last: its writer may have been between the two looks.
-    Ok(goes_on && log.stat(version)?.is_none())
+/// Counts the files anew at the end of a walk.
+fn recount(log: Log<'_>, walk: &mut Walk, ask: &Ask) -> Result<(), Unreadable> {
+    let listing = log.list()?.unwrap_or_default();
+    let version = walk.head.version;
+    let run = listing.run_up_to(log, version)?;
+    let state = &mut walk.head.state;
+    let metadata = &state.metadata;
+    let is_described = metadata.partitioning.len() == metadata.partition_columns.len();
+    let old = walk.head.details.contents.as_ref();
+    let known = old.map(|contents| contents.columns.as_slice());
+    let watched = match (known, &walk.watched) {
+        (_, Some(found)) if is_watched(found, ask) => found.clone(),
+        (Some(columns), None) if is_watched(columns, ask) && is_described => columns.to_vec(),
+        _ if ask.columns.is_empty() && is_described => Vec::new(),
+        _ => {
+            let (description, text) = past::describe(log, &listing, run)?;
+            walk.schema = walk.schema.take().or(text);
+            state.metadata.partitioning = description.metadata.partitioning;
+            WatchedColumn::find(&ask.columns, description.schema.as_ref())
+        }
+    };
+    let count = count(log, &listing, run, state, &watched)?;
+    check_sum(log, &listing, version, &count)?;
+    walk.head.details.earliest_commit = Some(run.start);
+    walk.partitions = match take_count(count, &mut walk.head.details) {
+        PartitionNews::Replaced(all) => PartitionNews::Replaced(walk.bounded(all)),
+        news @ (PartitionNews::Nothing | PartitionNews::Changed(_)) => news,
+    };
+    Ok(())
 }

@@ -11,7 +11,7 @@ use super::check::Check;
 use crate::app::App;
 use crate::error::CommandError;
 use crate::observe::{Eyes, observe};
-use crate::ports::{Catalog, JobsError, State, StateError};
+use crate::ports::{Catalog, Counting, JobsError, State, StateError};
 use crate::state::{CatalogLocation, Memory, ObservedState};
 
 /// How many tables of one kind of problem are named.
@@ -52,6 +52,7 @@ async fn look(app: &App, can_ask: bool) -> Result<States, StateError> {
         // Whose run wrote a commit makes no difference here.
         jobs: None,
         state: &store,
+        counting: Counting::InTime,
     };
     let at = (memory.pass, app.clock().now());
     let seen = observe(eyes, &app.graph, &memory, at, &[], &[]).await?;
@@ -129,9 +130,15 @@ fn help(code: &str) -> &'static str {
         "catalog_unavailable" => "mend what the checks of workspace and catalog say",
         "no_location" => "declare `path:`, or let the catalog be asked where the table lies",
         "not_local" | "bad_location" => {
-            "tables are read by path: mount the storage on this machine and declare `path:`"
+            "write it as the reason says, or mount the storage on this machine and declare `path:`"
         }
-        "unreachable" | "timed_out" => "check that the storage is mounted and that we may read it",
+        "forbidden" => {
+            "docs/operations.md says which variables hold credentials of stores, and which rights they need"
+        }
+        "unreachable" | "timed_out" => {
+            "check that the storage is mounted, or that bucket, region and endpoint are right, and \
+             that we may read it"
+        }
         "torn_commit" | "missing_commit" => {
             "it is read again at every pass; if it stays, look at the table's `_delta_log`"
         }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use assets::AssetKey;
 use assets::delta::Commit;
+use assets::delta::contents::PartitionNews;
 use assets::policy::OutsideWrites;
 use assets::version::{Origin, PassNumber, TableVersion};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -218,6 +219,8 @@ impl History<'_> {
                     consumption: None,
                     build: None,
                     forget_commits: false,
+                    partitions: PartitionNews::Nothing,
+                    schema: None,
                 });
             }
         }

@@ -150,7 +150,10 @@ fn place(
     catalog_problem: Option<&str>,
 ) -> Place {
     if let Some(path) = &asset.path {
-        return Place::Table(TableLocation(path.clone()));
+        return Place::Table(TableLocation {
+            path: path.clone(),
+            located: None,
+        });
     }
     let Some(relation) = &asset.relation else {
         let reason = "it declares neither `path` nor `relation`".to_owned();
@@ -173,7 +176,10 @@ fn place(
         Some(location) if !location.exists => Place::NotThere,
         Some(_) if !asset.kind.has_table() => Place::Exists,
         Some(location) => match &location.storage_location {
-            Some(storage) => Place::Table(TableLocation(storage.clone())),
+            Some(storage) => Place::Table(TableLocation {
+                path: storage.clone(),
+                located: Some(relation.clone()),
+            }),
             None => Place::Nowhere {
                 code: "no_location",
                 reason: format!("the catalog names no storage location for `{relation}`"),

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use lineage::AssetGraph;
 
 use crate::ports::{
-    Catalog, Jobs, Sighting, State, StateError, TableLocation, TableRequest, Tables,
+    Catalog, Counting, Jobs, Sighting, State, StateError, TableLocation, TableRequest, Tables,
 };
 use crate::state::{CatalogLocation, Intent, IntentId, Memory, ObservedState};
 
@@ -34,6 +34,8 @@ pub struct Eyes<'a> {
     pub jobs: Option<&'a dyn Jobs>,
     /// For looking up whose run wrote a commit.
     pub state: &'a dyn State,
+    /// When files are counted of tables at first contact.
+    pub counting: Counting,
 }
 
 /// What was seen in one pass.
@@ -88,6 +90,8 @@ pub async fn observe(
                     asset: key.clone(),
                     location,
                     known,
+                    columns: watched_columns(graph, &key),
+                    counting: eyes.counting,
                 });
                 read_keys.push(key);
             }
@@ -133,6 +137,14 @@ pub async fn observe(
     let attributed = outside::attribute(eyes, known, (pass, now), seen).await?;
     (observed.sightings, observed.inputs_at_start) = attributed;
     Ok(observed)
+}
+
+/// Returns the columns whose bounds are watched: that of the watermark.
+pub fn watched_columns(graph: &AssetGraph, key: &AssetKey) -> Vec<String> {
+    let asset = graph.index_of(key.as_str()).map(|index| graph.asset(index));
+    let watermark = asset.and_then(|asset| asset.watermark.as_ref());
+    let column = watermark.map(|watermark| watermark.column.clone());
+    column.into_iter().collect()
 }
 
 /// What one look changed, with the commits as the log has them, for attribution.

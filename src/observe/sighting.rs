@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use assets::delta::contents::PartitionNews;
 use assets::delta::{Commit, Continuity, KnownHead, Reading, Unreadable, Update};
 use assets::version::{Origin, PassNumber, TableVersion};
 use assets::{AssetKey, TableId};
@@ -135,6 +136,8 @@ fn seen(key: &AssetKey, observation: Observation, commits: Vec<Commit>) -> Seen 
         consumption: None,
         build: None,
         forget_commits: false,
+        partitions: PartitionNews::Nothing,
+        schema: None,
     };
     Seen {
         sighting,
@@ -154,6 +157,8 @@ fn read(
         commits,
         continuity,
         trailing,
+        partitions,
+        schema,
     } = update;
     let state = trailing.as_ref().map_or(ObservedState::Ok, unknown);
     let since = match previous {
@@ -181,6 +186,8 @@ fn read(
         commits,
     );
     seen.sighting.commits = data_commits;
+    seen.sighting.partitions = partitions;
+    seen.sighting.schema = schema;
     seen.sighting.forget_commits = forget_commits;
     seen.is_first_contact = is_first_contact;
     seen

@@ -14,7 +14,7 @@ use super::{Remembered, Scope, World};
 use crate::execute::{Adopted, Hands, Searched, Sent, adopt};
 use crate::observe::{Eyes, Observed, count_unknown, observe};
 use crate::plan::{Action, Plan, PlanInput, plan};
-use crate::ports::{DecisionRecord, JobsError, PassRecord, Random, StateError};
+use crate::ports::{Counting, DecisionRecord, JobsError, PassRecord, Random, StateError};
 use crate::state::{Intent, Lease, Memory, Search};
 
 /// How long a service may make us wait at most: tables are not looked at meanwhile, and a proxy may
@@ -28,6 +28,8 @@ pub enum Mode {
     Act,
     /// Observe and plan, on a private copy of the state: nothing is asked of the job service.
     PlanOnly,
+    /// Observe everything there is to be seen, and plan: nothing is asked of the job service.
+    Observe,
 }
 
 /// Makes one pass.
@@ -66,7 +68,14 @@ pub async fn pass(
     if hands.is_some() {
         pin_workspace(world, lease)?;
     }
-    let observed = look(world, scope, memory, (number, now), (&adopted, &searched)).await?;
+    let observed = look(
+        world,
+        scope,
+        memory,
+        (number, now, mode),
+        (&adopted, &searched),
+    )
+    .await?;
     // Recorded before anything is settled: whether a run's table still shows what the run wrote, or
     // its inputs are what it read, is judged by what was seen last.
     record(world, lease, now, &observed)?;
@@ -176,7 +185,7 @@ async fn look(
     world: World<'_>,
     scope: Scope<'_>,
     memory: &Memory,
-    at: (PassNumber, DateTime<Utc>),
+    (pass, now, mode): (PassNumber, DateTime<Utc>, Mode),
     (adopted, searched): (&Adopted, &Searched),
 ) -> Result<Observed, StateError> {
     let eyes = Eyes {
@@ -184,6 +193,10 @@ async fn look(
         catalog: world.catalog,
         jobs: world.jobs,
         state: world.state,
+        counting: match mode {
+            Mode::Observe => Counting::Now,
+            Mode::Act | Mode::PlanOnly => Counting::InTime,
+        },
     };
     let found: Vec<&Intent> = searched.adopted.iter().map(|(intent, _)| intent).collect();
     let ended = adopted.ended.iter().map(|ended| &ended.intent);
@@ -191,7 +204,7 @@ async fn look(
     let ended: Vec<AssetKey> = ended
         .flat_map(|intent| intent.assets.iter().cloned())
         .collect();
-    observe(eyes, scope.graph, memory, at, &ended, &found).await
+    observe(eyes, scope.graph, memory, (pass, now), &ended, &found).await
 }
 
 fn record(

@@ -5,9 +5,11 @@
 //! seconds, unknown is `null` with a reason beside it.
 
 mod explanation;
+mod history;
 mod observations;
 mod pass;
 mod plan;
+mod reading;
 mod runs;
 mod status;
 
@@ -16,9 +18,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 pub use explanation::{Explained, explanation};
-pub use observations::observations;
+pub use history::history_document;
+pub use observations::{Observed, observations, state as observed_state};
 pub use pass::pass_document;
 pub use plan::plan_document;
+pub use reading::reading_document;
 pub use runs::{cancel_document, retry_document, run_document, run_list, shown_parameters};
 pub use status::{Situation, health_document, status_document};
 

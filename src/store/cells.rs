@@ -117,6 +117,13 @@ impl<'a> Cells<'a> {
         u64::try_from(number).map_err(|error| self.fault(&error))
     }
 
+    /// Takes a count that may be absent.
+    pub(super) fn maybe_number(&mut self) -> Result<Option<u64>, Fault> {
+        let number: Option<i64> = self.take()?;
+        let number = number.map(u64::try_from).transpose();
+        number.map_err(|error| self.fault(&error))
+    }
+
     /// Takes a small count.
     pub(super) fn small(&mut self) -> Result<u32, Fault> {
         let number: i64 = self.take()?;

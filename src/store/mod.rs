@@ -38,14 +38,18 @@ mod search;
 mod settle;
 mod sightings;
 mod state;
+mod tables;
 mod takeover;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use assets::AssetKey;
+use assets::delta::contents::PartitionState;
+use assets::delta::partition_tuple::PartitionTuple;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -53,7 +57,7 @@ use self::audit::AuditEntry;
 use self::fault::Fault;
 use self::query::Write;
 use crate::ports::{DecisionRecord, PassRecord, RunRecord, StateError};
-use crate::state::{Intent, IntentId, IntentState, RunId};
+use crate::state::{Intent, IntentId, IntentState, RunId, TableNotes};
 
 pub use self::check::Integrity;
 pub use self::copy::back_up;
@@ -185,6 +189,19 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<DecisionRecord>, StateError> {
         self.read(|connection| pass::decisions(connection, asset, limit))
+    }
+
+    /// Returns what is known of tables beyond what the planner reads.
+    pub fn table_notes(&self) -> Result<BTreeMap<AssetKey, TableNotes>, StateError> {
+        self.read(tables::notes)
+    }
+
+    /// Returns what is known of the partitions of an asset's table; empty where they were not counted.
+    pub fn table_partitions(
+        &self,
+        asset: &AssetKey,
+    ) -> Result<BTreeMap<PartitionTuple, PartitionState>, StateError> {
+        self.read(|connection| tables::partitions(connection, asset))
     }
 
     /// Returns the newest passes that ended, newest first.

@@ -9,12 +9,13 @@
 //! without consumers. A consumer is an asset of whose consumption something is recorded.
 
 use assets::{AssetKey, Relation};
+use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::cells::{micros, signed, to_json};
 use super::fault::Fault;
 use super::query::{Write, first};
-use super::{build, intent};
+use super::{build, intent, tables};
 use crate::ports::Sighting;
 use crate::state::{CatalogLocation, DataCommit, Observation, ObservedState};
 
@@ -25,10 +26,15 @@ const KEPT: u64 = 2;
 const KEPT_UNCONSUMED: u64 = 50;
 
 /// Records one look at each of some tables.
-pub(super) fn record_all(write: &Write<'_>, sightings: &[Sighting]) -> Result<(), Fault> {
-    sightings
-        .iter()
-        .try_for_each(|sighting| record(write, sighting))?;
+pub(super) fn record_all(
+    write: &Write<'_>,
+    sightings: &[Sighting],
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    for sighting in sightings {
+        record(write, sighting)?;
+        tables::record(write, sighting, now)?;
+    }
     // Once all consumption is known: one that is new may need what nobody else does.
     let mut with_news = sightings.iter().filter(|seen| !seen.commits.is_empty());
     with_news.try_for_each(|seen| prune(write, &seen.asset))

@@ -56,12 +56,12 @@ impl State for Store {
     fn record_sightings(
         &self,
         lease: &Lease,
-        _now: DateTime<Utc>,
+        now: DateTime<Utc>,
         sightings: &[Sighting],
     ) -> Result<(), StateError> {
         self.write("record_sightings", |write| {
             lease::check(&write.tx, lease)?;
-            sightings::record_all(write, sightings)
+            sightings::record_all(write, sightings, now)
         })
     }
 

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ports", &["state"]),
     ("clock", &["ports"]),
     ("secret", &[]),
+    ("tls", &[]),
     ("config", &[]),
     // The pure middle.
     ("plan", &["state"]),
@@ -26,10 +27,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Adapters, which know nothing of the loop.
     ("project", &[]),
-    ("databricks", &["secret"]),
+    ("databricks", &["secret", "tls"]),
     ("delta_log", &[]),
     ("store", &["ports", "state", "plan"]),
-    ("adapters", &["ports", "state", "databricks", "delta_log"]),
+    ("buckets", &["delta_log", "secret", "tls"]),
+    (
+        "adapters",
+        &["buckets", "databricks", "delta_log", "ports", "state"],
+    ),
     // The rim.
     (
         "report",
@@ -45,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "app",
         &[
             "adapters",
+            "buckets",
             "clock",
             "config",
             "databricks",
@@ -261,10 +267,14 @@ fn one_file_prints_and_one_reads_variables() {
 
 /// Who may ask for the time or roll dice. The others than the first measure how long something of
 /// theirs takes, or spread waits; what is decided by time or chance gets both from the ports.
-const CLOCKS: [&str; 4] = [
+const CLOCKS: [&str; 8] = [
+    "src/buckets/budget.rs",
+    "src/buckets/lent.rs",
+    "src/buckets/wire.rs",
     "src/clock.rs",
     "src/databricks/pacing.rs",
     "src/delta_log/many.rs",
+    "src/delta_log/trace.rs",
     "src/store/takeover.rs",
 ];
 

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "demo",
     "init",
     "validate",
     "ls",
     "observe",
+    "history",
     "plan",
     "reconcile",
     "status",

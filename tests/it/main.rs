@@ -10,6 +10,7 @@
 
 mod architecture;
 mod bad_input;
+mod buckets;
 mod certificates;
 mod cli;
 mod contract;
@@ -27,6 +28,7 @@ mod observation;
 mod points;
 mod power_loss;
 mod program;
+mod real_tables;
 mod recovery;
 mod reliability;
 mod runs;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use crate::asset::{AssetKind, Consume};
+use crate::asset::{AssetKind, Consume, Watermark};
 use crate::diagnostic::Place;
 use crate::key::AssetKey;
 use crate::policy::{
@@ -50,6 +50,8 @@ pub struct DeclaredAsset {
     pub adopt: Option<Adoption>,
     /// What writes mean that nobody here triggered.
     pub outside_writes: Option<OutsideWrites>,
+    /// What tells how far it is complete in event time.
+    pub watermark: Option<Watermark>,
     /// Who answers for it.
     pub owner: Option<String>,
     /// A group, as dbt has them.

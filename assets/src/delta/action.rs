@@ -12,21 +12,62 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::commit::CommitError;
+use super::statistics::FileStatistics;
+
 /// One line of a commit. Exactly one field is set in a line that a current writer wrote.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Line<'a> {
+pub struct Line<'a> {
+    /// A file becomes part of the table.
     #[serde(borrow)]
-    pub(super) add: Option<FileAction<'a>>,
+    pub add: Option<FileAction<'a>>,
+    /// A file is part of it no longer.
     #[serde(borrow)]
-    pub(super) remove: Option<FileAction<'a>>,
-    pub(super) meta_data: Option<MetadataAction>,
-    pub(super) protocol: Option<ProtocolAction>,
-    pub(super) txn: Option<TransactionAction>,
+    pub remove: Option<FileAction<'a>>,
+    /// What the table is.
+    pub meta_data: Option<MetadataAction>,
+    /// What it asks of readers and writers.
+    pub protocol: Option<ProtocolAction>,
+    /// How far an application is.
+    pub txn: Option<TransactionAction>,
+    /// Where a checkpoint keeps its files.
+    pub sidecar: Option<SidecarAction>,
     /// Whether there is one is all that matters: what it holds is data.
     pub(super) cdc: Option<serde::de::IgnoredAny>,
     /// Free form by the protocol, so nothing in it may make a commit unreadable.
     pub(super) commit_info: Option<Value>,
+}
+
+/// Shows the actions of a text, one a line, in its order.
+///
+/// # Errors
+///
+/// Says that the text is empty, or which line is cut off or is no action.
+pub fn read_actions(text: &[u8], see: &mut dyn FnMut(Line<'_>)) -> Result<(), CommitError> {
+    let mut is_empty = true;
+    for (index, bytes) in text.split(|&byte| byte == b'\n').enumerate() {
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        is_empty = false;
+        see(serde_json::from_slice(bytes).map_err(|error| bad_line(index + 1, &error))?);
+    }
+    if is_empty {
+        return Err(CommitError::Empty);
+    }
+    Ok(())
+}
+
+fn bad_line(line: usize, error: &serde_json::Error) -> CommitError {
+    if error.is_eof() {
+        CommitError::CutOff { line }
+    } else {
+        CommitError::Invalid {
+            line,
+            detail: error.to_string(),
+        }
+    }
 }
 
 /// An `add` or a `remove`.
@@ -59,18 +100,35 @@ impl FileAction<'_> {
 
     /// Returns the rows that the file shows: those it holds less those its deletion vector hides.
     pub fn rows(&self) -> Option<u64> {
-        let stats: Statistics = serde_json::from_str(self.stats.as_deref()?).ok()?;
+        self.shown(FileStatistics::parse(self.stats.as_deref()?)?.rows())
+    }
+
+    /// Returns how many of the rows that the file holds its deletion vector leaves.
+    pub fn shown(&self, held: Option<u64>) -> Option<u64> {
         let hidden = match &self.deletion_vector {
             None => 0,
             Some(vector) => vector.cardinality?,
         };
-        Some(stats.num_records?.saturating_sub(hidden))
+        Some(held?.saturating_sub(hidden))
     }
 }
 
 /// The values of partition columns by their physical names, as the log spells them, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionValues<'a>(pub Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>);
+
+impl PartitionValues<'_> {
+    /// Returns a copy that outlives the text of the log.
+    pub fn to_owned_values(&self) -> PartitionValues<'static> {
+        let owned = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
+        let pairs = self.0.iter();
+        PartitionValues(
+            pairs
+                .map(|(name, value)| (owned(name), value.as_ref().map(owned)))
+                .collect(),
+        )
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for PartitionValues<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -114,13 +172,6 @@ pub struct DeletionVector<'a> {
     pub cardinality: Option<u64>,
 }
 
-/// The one statistic that is read; the others are large.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Statistics {
-    num_records: Option<u64>,
-}
-
 /// A `metaData` action, or the `metadata` of a version checksum.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -160,6 +211,13 @@ pub struct TransactionAction {
     pub version: i64,
     /// When that was, in milliseconds since 1970, UTC, by the writer's clock.
     pub last_updated: Option<i64>,
+}
+
+/// A `sidecar` action of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SidecarAction {
+    /// The file, URI-encoded.
+    pub path: String,
 }
 
 /// A version checksum, as far as it speaks of the table.

@@ -1,16 +1,20 @@
 //! One commit: the text of `V.json` → who wrote it, when, and whether it changed data.
 //!
-//! Rows and partitions beyond two counts are not read here, and no commit is judged by the name of
-//! its operation.
+//! Rows are never read, and no commit is judged by the name of its operation. Which partitions it
+//! touched is counted by [`files`](super::files) as the log spells them, and understood once the
+//! table's schema is known ([`ParsedCommit::place`]).
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::action::{FileAction, Line};
+use super::action::{FileAction, Line, TransactionAction, read_actions};
+use super::files::{Change, FileSummary};
+use super::partition_tuple::{PartitionColumns, PartitionTuple};
 use super::reading::fingerprint;
-use super::table::{Metadata, Protocol};
+use super::table::{Description, Metadata, Protocol};
+use super::touched::{AllBecause, Touched};
 
 mod info;
 
@@ -45,6 +49,63 @@ pub struct Commit {
     pub read_version: Option<u64>,
     /// Progress that streaming and idempotent writers recorded, by application id.
     pub transactions: BTreeMap<String, i64>,
+    /// The partitions it changed data in; none where it changed no data.
+    pub partitions: Touched,
+    /// Whether its writer says that it only added rows, and read none of the table's.
+    pub is_blind_append: Option<bool>,
+    /// Whether it brings files of the change data feed of its own.
+    pub has_change_data: bool,
+    /// The micro-batch of the streaming query that wrote it.
+    pub micro_batch: Option<MicroBatch>,
+    /// The table that it cloned.
+    pub cloned_from: Option<CloneSource>,
+    /// What its writer wanted to be kept with it.
+    pub user_metadata: Option<String>,
+}
+
+impl Commit {
+    /// Returns a commit that did nothing and of which nothing is said.
+    pub fn blank(version: u64, committed_at: DateTime<Utc>) -> Self {
+        Self {
+            version,
+            committed_at,
+            time_source: TimeSource::File,
+            writer_clock: None,
+            clocks_disagree: false,
+            operation: None,
+            changed_data: false,
+            writer: Writer::default(),
+            inputs: None,
+            rows_added: Some(0),
+            rows_removed: Some(0),
+            read_version: None,
+            transactions: BTreeMap::new(),
+            partitions: Touched::default(),
+            is_blind_append: None,
+            has_change_data: false,
+            micro_batch: None,
+            cloned_from: None,
+            user_metadata: None,
+        }
+    }
+}
+
+/// The progress of a streaming query: Structured Streaming's query and micro-batch ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MicroBatch {
+    /// The query.
+    pub query_id: String,
+    /// Its micro-batch, from 0.
+    pub batch_id: i64,
+}
+
+/// What a table was cloned from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloneSource {
+    /// The source as the writer names it: a relation or a path.
+    pub source: String,
+    /// The source's version, where the writer says it.
+    pub version: Option<u64>,
 }
 
 /// Where a commit time comes from.
@@ -84,11 +145,53 @@ pub struct ParsedCommit {
     /// The time that the commit itself carries, UTC.
     pub in_commit_timestamp: Option<DateTime<Utc>>,
     /// The table's new identity, schema and properties, if the commit sets them.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<Box<Description>>,
     /// The table's new protocol, if the commit sets it.
     pub protocol: Option<Protocol>,
+    /// What its file actions come to.
+    pub files: FileSummary,
+    /// How far applications are, in the order of the log.
+    pub progress: Vec<TransactionAction>,
     /// Fingerprint of the text.
     pub content: u64,
+}
+
+impl ParsedCommit {
+    /// Says which partitions the commit touched, by what the table is partitioned by after it.
+    ///
+    /// Returns what it did to each, or nothing where it does not say. `before` is what the table was
+    /// before it, where known.
+    pub fn place(
+        &mut self,
+        columns: &PartitionColumns,
+        before: Option<&Metadata>,
+    ) -> Option<BTreeMap<PartitionTuple, Change>> {
+        let changes = self.files.by_partition(columns);
+        if !self.commit.changed_data {
+            return changes;
+        }
+        self.commit.partitions = match (self.broken_off(before), &changes) {
+            (Some(because), _) => Touched::All(because),
+            (None, None) => Touched::All(AllBecause::Unplaced),
+            (None, Some(changes)) => {
+                let touched = changes.iter().filter(|(_, change)| change.changed_data);
+                Touched::These(touched.map(|(tuple, _)| tuple.clone()).collect())
+            }
+        };
+        changes
+    }
+
+    /// Returns why what is there after the commit has nothing to do with what was there before.
+    pub fn broken_off(&self, before: Option<&Metadata>) -> Option<AllBecause> {
+        let (after, before) = (&self.metadata.as_ref()?.metadata, before?);
+        if !after.partitioning.are_same(&before.partitioning) {
+            Some(AllBecause::Repartitioned)
+        } else if after.id != before.id {
+            Some(AllBecause::Replaced)
+        } else {
+            None
+        }
+    }
 }
 
 /// Why a text is not a commit. All of them mean the same: the commit is damaged.
@@ -126,71 +229,70 @@ pub fn parse_commit(
     text: &[u8],
     file_time: DateTime<Utc>,
 ) -> Result<ParsedCommit, CommitError> {
+    parse_commit_with(version, text, file_time, &mut |_, file| file.rows())
+}
+
+/// What a file action does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileVerb {
+    /// The file becomes part of the table.
+    Add,
+    /// It is part of it no longer.
+    Remove,
+}
+
+/// Sees a file action, and returns the rows that its file shows.
+pub type SeeFile<'s> = dyn FnMut(FileVerb, &FileAction<'_>) -> Option<u64> + 's;
+
+/// As [`parse_commit`], and shows every file action to `see`, in the order of the log.
+///
+/// # Errors
+///
+/// As [`parse_commit`].
+pub fn parse_commit_with(
+    version: u64,
+    text: &[u8],
+    file_time: DateTime<Utc>,
+    see: &mut SeeFile<'_>,
+) -> Result<ParsedCommit, CommitError> {
     let mut parsed = blank(version, file_time);
-    let mut is_empty = true;
-    for (index, bytes) in text.split(|&byte| byte == b'\n').enumerate() {
-        if bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        is_empty = false;
-        let line = serde_json::from_slice(bytes).map_err(|error| bad_line(index + 1, &error))?;
-        take_line(&mut parsed, line);
-    }
-    if is_empty {
-        return Err(CommitError::Empty);
-    }
+    read_actions(text, &mut |line| take_line(&mut parsed, line, see))?;
+    let total = parsed.files.total();
+    parsed.commit.changed_data = total.changed_data;
+    parsed.commit.rows_added = total.rows_added;
+    parsed.commit.rows_removed = total.rows_removed;
     parsed.content = fingerprint(text);
     Ok(parsed)
 }
 
 fn blank(version: u64, file_time: DateTime<Utc>) -> ParsedCommit {
     ParsedCommit {
-        commit: Commit {
-            version,
-            committed_at: file_time,
-            time_source: TimeSource::File,
-            writer_clock: None,
-            clocks_disagree: false,
-            operation: None,
-            changed_data: false,
-            writer: Writer::default(),
-            inputs: None,
-            rows_added: Some(0),
-            rows_removed: Some(0),
-            read_version: None,
-            transactions: BTreeMap::new(),
-        },
+        commit: Commit::blank(version, file_time),
         in_commit_timestamp: None,
         metadata: None,
         protocol: None,
+        files: FileSummary::default(),
+        progress: Vec::new(),
         content: 0,
     }
 }
 
-fn bad_line(line: usize, error: &serde_json::Error) -> CommitError {
-    if error.is_eof() {
-        CommitError::CutOff { line }
-    } else {
-        CommitError::Invalid {
-            line,
-            detail: error.to_string(),
-        }
-    }
-}
-
-fn take_line(parsed: &mut ParsedCommit, line: Line<'_>) {
-    let commit = &mut parsed.commit;
+fn take_line(parsed: &mut ParsedCommit, line: Line<'_>, see: &mut SeeFile<'_>) {
     if let Some(add) = line.add {
-        commit.changed_data |= count_rows(&mut commit.rows_added, &add);
+        let rows = see(FileVerb::Add, &add);
+        parsed.files.add(&add, rows);
     }
     if let Some(remove) = line.remove {
-        commit.changed_data |= count_rows(&mut commit.rows_removed, &remove);
+        let rows = see(FileVerb::Remove, &remove);
+        parsed.files.remove(&remove, rows);
     }
     if let Some(txn) = line.txn {
-        commit.transactions.insert(txn.app_id, txn.version);
+        let transactions = &mut parsed.commit.transactions;
+        transactions.insert(txn.app_id.clone(), txn.version);
+        parsed.progress.push(txn);
     }
     if let Some(metadata) = line.meta_data {
-        parsed.metadata = Some(metadata.into());
+        parsed.metadata = Some(Box::new(metadata.into()));
     }
     if let Some(protocol) = line.protocol {
         parsed.protocol = Some(protocol.into());
@@ -198,16 +300,7 @@ fn take_line(parsed: &mut ParsedCommit, line: Line<'_>) {
     if let Some(info) = line.commit_info {
         info::take(parsed, &info);
     }
-}
-
-/// Adds the rows of a file that changed data; returns whether it did.
-fn count_rows(total: &mut Option<u64>, file: &FileAction<'_>) -> bool {
-    if !file.changes_data() {
-        return false;
-    }
-    // Once one file did not tell, the others need no look.
-    *total = total.and_then(|sum| sum.checked_add(file.rows()?));
-    true
+    parsed.commit.has_change_data |= line.cdc.is_some();
 }
 
 #[cfg(test)]

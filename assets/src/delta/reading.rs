@@ -2,12 +2,14 @@
 //!
 //! A [`KnownHead`] is all a warm reading needs: it is stored as it is and handed back next time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::commit::Commit;
+use super::commit::{Commit, TimeSource};
+use super::contents::{Contents, PartitionNews};
 use super::table::TableState;
 use super::unreadable::Unreadable;
 use crate::version::TableId;
@@ -37,6 +39,51 @@ pub struct KnownHead {
     pub has_hole_above: bool,
     /// Identity, schema, properties and protocol at `version`.
     pub state: TableState,
+    /// What else is known at `version`.
+    #[serde(default)]
+    pub details: Details,
+}
+
+/// What is known of a table beyond what decides when its consumers are built.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// What its live files come to; absent until they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Contents>,
+    /// How far applications are that write it, by their ids; at most [`KEPT_APPLICATIONS`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub applications: BTreeMap<String, Progress>,
+    /// Since which version every commit has its change data, as far as that was seen; absent where
+    /// the change data feed is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_feed_since: Option<u64>,
+    /// The oldest version whose commit was there at the last listing without a hole up to the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest_commit: Option<u64>,
+    /// How the newest news followed what was known before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continuity: Option<Continuity>,
+    /// Where the time of the data version comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_source: Option<TimeSource>,
+    /// Whether the data version's time and its writer's clock are far apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clocks_disagree: bool,
+}
+
+/// How many applications are kept of a table: those that wrote last. Batch writers may name themselves
+/// anew each time.
+pub const KEPT_APPLICATIONS: usize = 200;
+
+/// How far an application is that writes a table: a `txn` action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Its own version: a streaming query's micro-batch. It may go down.
+    pub version: i64,
+    /// The commit that says so; absent where only a checkpoint does.
+    pub commit: Option<u64>,
+    /// When, UTC: the time of that commit, else what the writer's clock said.
+    pub at: Option<DateTime<Utc>>,
 }
 
 impl KnownHead {
@@ -69,6 +116,18 @@ pub struct CommitMarker {
     pub etag: Option<Arc<str>>,
 }
 
+impl CommitMarker {
+    /// Marks a version whose commit file is gone.
+    pub fn of_no_file() -> Self {
+        Self {
+            size: 0,
+            modified_nanos: 0,
+            content: 0,
+            etag: None,
+        }
+    }
+}
+
 /// What a reading of one table found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
@@ -94,6 +153,10 @@ pub struct Update {
     pub continuity: Continuity,
     /// Why the log could not be read beyond `head`, where it goes on.
     pub trailing: Option<Unreadable>,
+    /// What is new about the table's partitions.
+    pub partitions: PartitionNews,
+    /// The table's `schemaString`, where the reading came by it.
+    pub schema: Option<Arc<str>>,
 }
 
 /// How a reading follows the one before it.

@@ -4,13 +4,14 @@
 //! features that move the truth out of the commit files are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 
 use super::action::{Checksum, MetadataAction, ProtocolAction};
+use super::partition_tuple::PartitionColumns;
+use super::schema::{self, Schema};
 use super::unreadable::Unreadable;
 use crate::version::TableId;
 
@@ -21,11 +22,33 @@ pub struct Metadata {
     pub id: TableId,
     /// The partition columns under their current names, in order.
     pub partition_columns: Vec<String>,
+    /// The same with types and physical names; empty where that was not known.
+    #[serde(default)]
+    pub partitioning: PartitionColumns,
     /// Fingerprint of the columns by physical name, type and nullability, so that renaming a column
     /// under column mapping or commenting it does not change it. `None` where there is no schema.
     pub schema_hash: Option<String>,
     /// The table's properties.
     pub configuration: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    /// Returns whether writers of the table keep its change data.
+    pub fn has_change_feed(&self) -> bool {
+        let property = self.configuration.get("delta.enableChangeDataFeed");
+        property.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+}
+
+/// What a `metaData` action says, with the schema that is too large to be kept with every head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    /// What is kept.
+    pub metadata: Metadata,
+    /// The columns, where they can be read.
+    pub schema: Option<Schema>,
+    /// The `schemaString` as it is spelled.
+    pub schema_text: Option<Arc<str>>,
 }
 
 /// The table's `protocol` action.
@@ -122,17 +145,24 @@ impl Protocol {
     }
 }
 
-impl From<MetadataAction> for Metadata {
+impl From<MetadataAction> for Description {
     fn from(action: MetadataAction) -> Self {
         let configuration = action.configuration.unwrap_or_default();
+        let partition_columns = action.partition_columns.unwrap_or_default();
+        let schema = action.schema_string.as_deref().and_then(Schema::parse);
         Self {
-            id: TableId::new(&action.id),
-            partition_columns: action.partition_columns.unwrap_or_default(),
-            schema_hash: action.schema_string.as_deref().map(schema_hash),
-            configuration: configuration
-                .into_iter()
-                .filter_map(|(key, value)| Some((key, property(value)?)))
-                .collect(),
+            metadata: Metadata {
+                id: TableId::new(&action.id),
+                partitioning: PartitionColumns::new(schema.as_ref(), &partition_columns),
+                partition_columns,
+                schema_hash: action.schema_string.as_deref().map(schema::fingerprint),
+                configuration: configuration
+                    .into_iter()
+                    .filter_map(|(key, value)| Some((key, property(value)?)))
+                    .collect(),
+            },
+            schema,
+            schema_text: action.schema_string.map(Arc::from),
         }
     }
 }
@@ -162,61 +192,26 @@ fn property(value: Value) -> Option<String> {
 /// Reads what a version checksum (`V.crc`) says about the table; nothing where it is damaged.
 ///
 /// A checksum is optional and never the only truth, so damage to it is no error.
-pub fn parse_checksum(text: &[u8]) -> (Option<Metadata>, Option<Protocol>) {
+pub fn parse_checksum(text: &[u8]) -> VersionChecksum {
     match serde_json::from_slice::<Checksum>(text) {
-        Ok(checksum) => (
-            checksum.metadata.map(Metadata::from),
-            checksum.protocol.map(Protocol::from),
-        ),
-        Err(_) => (None, None),
+        Ok(checksum) => VersionChecksum {
+            description: checksum.metadata.map(Description::from).map(Box::new),
+            protocol: checksum.protocol.map(Protocol::from),
+            files: checksum.num_files,
+        },
+        Err(_) => VersionChecksum::default(),
     }
 }
 
-/// Fingerprints a `schemaString`; one that cannot be read is fingerprinted as text.
-fn schema_hash(schema: &str) -> String {
-    let canonical = match serde_json::from_str::<Value>(schema) {
-        Ok(value) => canonical_type(&value).to_string(),
-        Err(_) => schema.to_owned(),
-    };
-    let digest = Sha256::digest(canonical.as_bytes());
-    digest
-        .iter()
-        .take(16)
-        .fold(String::with_capacity(32), |mut hex, byte| {
-            // Writing to a text cannot fail.
-            _ = write!(hex, "{byte:02x}");
-            hex
-        })
-}
-
-/// Reduces a type to what a reader of rows depends on. The nesting is bounded by the JSON parser.
-fn canonical_type(value: &Value) -> Value {
-    let Some(object) = value.as_object() else {
-        return value.clone();
-    };
-    let part = |key: &str| object.get(key).map_or(Value::Null, canonical_type);
-    let flag = |key: &str| object.get(key).cloned().unwrap_or(Value::Null);
-    match object.get("type").and_then(Value::as_str) {
-        Some("struct") => {
-            let fields = object.get("fields").and_then(Value::as_array);
-            json!({ "struct": fields.into_iter().flatten().map(canonical_field).collect::<Vec<_>>() })
-        }
-        Some("array") => json!({ "array": [part("elementType"), flag("containsNull")] }),
-        Some("map") => {
-            json!({ "map": [part("keyType"), part("valueType"), flag("valueContainsNull")] })
-        }
-        Some(_) | None => value.clone(),
-    }
-}
-
-fn canonical_field(field: &Value) -> Value {
-    let physical = field.pointer("/metadata/delta.columnMapping.physicalName");
-    let name = physical.or_else(|| field.get("name")).cloned();
-    json!([
-        name.unwrap_or(Value::Null),
-        field.get("type").map_or(Value::Null, canonical_type),
-        field.get("nullable").cloned().unwrap_or(Value::Null),
-    ])
+/// What a version checksum says.
+#[derive(Debug, Default, PartialEq)]
+pub struct VersionChecksum {
+    /// What the table is.
+    pub description: Option<Box<Description>>,
+    /// What it asks of readers and writers.
+    pub protocol: Option<Protocol>,
+    /// How many files it has.
+    pub files: Option<u64>,
 }
 
 #[cfg(test)]
@@ -273,26 +268,17 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_keeps_its_fingerprint_through_renames_and_comments() {
-        let field = |name: &str, comment: &str, kind: &str| {
-            format!(
-                r#"{{"type":"struct","fields":[{{"name":"{name}","type":"{kind}","nullable":true,
-                "metadata":{{"delta.columnMapping.physicalName":"col-1","comment":"{comment}"}}}}]}}"#
-            )
-        };
-        let original = schema_hash(&field("a", "", "long"));
-        assert_eq!(schema_hash(&field("b", "renamed", "long")), original);
-        assert_ne!(schema_hash(&field("a", "", "string")), original);
-        assert_ne!(schema_hash("not a schema"), schema_hash("not one either"));
-    }
-
-    #[test]
     fn a_damaged_checksum_says_nothing() {
-        assert_eq!(parse_checksum(b"{\"metadata\":"), (None, None));
-        let (metadata, protocol) = parse_checksum(
+        assert_eq!(
+            parse_checksum(b"{\"metadata\":"),
+            VersionChecksum::default()
+        );
+        let checksum = parse_checksum(
             br#"{"numFiles":1,"metadata":{"id":"t"},"protocol":{"minReaderVersion":1}}"#,
         );
-        assert_eq!(metadata.unwrap().id, TableId::new("t"));
-        assert_eq!(protocol.unwrap().min_reader_version, 1);
+        let description = checksum.description.unwrap();
+        assert_eq!(description.metadata.id, TableId::new("t"));
+        assert_eq!(checksum.protocol.unwrap().min_reader_version, 1);
+        assert_eq!(checksum.files, Some(1));
     }
 }

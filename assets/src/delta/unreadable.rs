@@ -17,6 +17,19 @@ pub enum Unreadable {
         /// What is wrong with it, and in which line.
         detail: String,
     },
+    /// The files of a commit do not add up to what its version checksum says: it was cut off between
+    /// two lines.
+    #[error(
+        "after commit {version} the table would have {files} files, and its checksum says {expected}: the commit was cut off"
+    )]
+    TruncatedCommit {
+        /// The version.
+        version: u64,
+        /// What the commits add up to.
+        files: u64,
+        /// What the checksum says.
+        expected: u64,
+    },
     /// Commits lie above a hole, and no checkpoint covers it.
     #[error("commit {version} is missing while later ones exist")]
     MissingCommit {
@@ -38,8 +51,8 @@ pub enum Unreadable {
     /// The catalog, not the log, says which commits count.
     #[error("the table is catalog-managed: its catalog decides which commits count")]
     CatalogManaged,
-    /// Commits were cleaned away and the fact is left only in a checkpoint.
-    #[error("{fact} stands only in a checkpoint, which this version does not read")]
+    /// Commits were cleaned away, and no checkpoint that can be read holds the fact.
+    #[error("{fact} stands in no commit that is left, and in no checkpoint that can be read")]
     OnlyInCheckpoint {
         /// What was looked for.
         fact: String,
@@ -76,16 +89,24 @@ pub enum Unreadable {
         /// How long was waited.
         after_ms: u64,
     },
+    /// The store knows us and says no, or does not know us.
+    #[error("the store refused the credentials for `{path}`: {detail}")]
+    Forbidden {
+        /// What was read.
+        path: String,
+        /// What the store answered, and what to do.
+        detail: String,
+    },
     /// The location names a store that is not read.
-    #[error("`{location}` lies in a store of kind `{scheme}`; only local paths are read")]
+    #[error("`{location}` lies in a store of kind `{scheme}`, which is not read: {}", way_out(.scheme))]
     NotLocal {
         /// The location as declared.
         location: String,
         /// Its scheme.
         scheme: String,
     },
-    /// The location is no path at all.
-    #[error("`{location}` is no usable path: {detail}")]
+    /// The location is neither a path nor the URL of a place in a store.
+    #[error("`{location}` is no usable location: {detail}")]
     BadLocation {
         /// The location as declared.
         location: String,
@@ -95,10 +116,32 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
+    /// Returns the commit that is there and not whole, if that is the reason.
+    pub fn damaged_commit(&self) -> Option<u64> {
+        match self {
+            Self::TornCommit { version, .. } | Self::TruncatedCommit { version, .. } => {
+                Some(*version)
+            }
+            Self::MissingCommit { .. }
+            | Self::RefusedFeature { .. }
+            | Self::ReaderVersion { .. }
+            | Self::CatalogManaged
+            | Self::OnlyInCheckpoint { .. }
+            | Self::BrokenCheckpoint { .. }
+            | Self::TooLarge { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::NotLocal { .. }
+            | Self::BadLocation { .. }
+            | Self::Forbidden { .. } => None,
+        }
+    }
+
     /// Returns the word for it in JSON, tables and records.
     pub fn code(&self) -> &'static str {
         match self {
             Self::TornCommit { .. } => "torn_commit",
+            Self::TruncatedCommit { .. } => "truncated_commit",
             Self::MissingCommit { .. } => "missing_commit",
             Self::RefusedFeature { .. } => "refused_feature",
             Self::ReaderVersion { .. } => "reader_version",
@@ -108,8 +151,18 @@ impl Unreadable {
             Self::TooLarge { .. } => "too_large",
             Self::Unreachable { .. } => "unreachable",
             Self::TimedOut { .. } => "timed_out",
+            Self::Forbidden { .. } => "forbidden",
             Self::NotLocal { .. } => "not_local",
             Self::BadLocation { .. } => "bad_location",
         }
+    }
+}
+
+/// What to do about a store that is not read.
+fn way_out(scheme: &str) -> &'static str {
+    if scheme == "dbfs" {
+        "declare the relation that Unity Catalog knows it by, or a `path` to where it is mounted"
+    } else {
+        "declare a `path` to where it is mounted"
     }
 }

@@ -316,6 +316,41 @@ async fn a_table_is_asked_for_by_its_encoded_name() {
 }
 
 #[tokio::test]
+async fn credentials_are_lent_by_the_id_of_a_table() {
+    let path = "/api/2.1/unity-catalog/temporary-table-credentials";
+    let aws = r#"{"expiration_time": 1795153600000, "url": "s3://b/t", "aws_temp_credentials":
+        {"access_key_id": "ASIA1", "secret_access_key": "lent-canary", "session_token": "lent-canary"}}"#;
+    let azure =
+        r#"{"expiration_time": 1, "azure_user_delegation_sas": {"sas_token": "sig=lent-canary"}}"#;
+    let google =
+        r#"{"gcp_oauth_token": {"oauth_token": "lent-canary"}, "r2_temp_credentials": {}}"#;
+    let server = Server::start(&[(
+        path,
+        &[
+            json(200, aws),
+            json(200, azure),
+            json(200, google),
+            json(200, r#"{"aws_temp_credentials": "lent-canary"}"#),
+        ],
+    )])
+    .await;
+    let workspace = plain(&server);
+    let lent = workspace.table_credentials("5c1f").await.unwrap();
+    assert_eq!(lent.expires_at.to_rfc3339(), "2026-11-20T05:46:40+00:00");
+    assert_eq!(lent.aws.as_ref().unwrap().access_key_id, "ASIA1");
+    let azure = workspace.table_credentials("5c1f").await.unwrap();
+    assert_eq!(
+        azure.azure_signature.as_ref().unwrap().reveal(),
+        "sig=lent-canary"
+    );
+    let google = workspace.table_credentials("5c1f").await.unwrap();
+    assert!(google.google.is_some() && google.expires_at == chrono::DateTime::UNIX_EPOCH);
+    let error = workspace.table_credentials("5c1f").await.unwrap_err();
+    let shown = format!("{lent:?} {azure:?} {google:?} {error} {error:?}");
+    assert!(!shown.contains("lent-canary"), "{shown}");
+}
+
+#[tokio::test]
 async fn headers_tell_the_workspace_and_the_clocks_difference() {
     let answer = with_headers(
         200,

@@ -84,16 +84,16 @@ fn fault_34_what_stands_only_in_a_checkpoint_is_unknown() {
     table.delete(0);
     assert_eq!(
         unknown(table.read(None)).to_string(),
-        "the table's id stands only in a checkpoint, which this version does not read"
+        "the table's id stands in no commit that is left, and in no checkpoint that can be read"
     );
     table.commit(2, &[&metadata("t")]);
     assert_eq!(
         unknown(table.read(None)).to_string(),
-        "the table's protocol stands only in a checkpoint, which this version does not read"
+        "the table's protocol stands in no commit that is left, and in no checkpoint that can be read"
     );
     table.delete(1);
     table.delete(2);
-    assert_eq!(unknown(table.read(None)).code(), "only_in_checkpoint");
+    assert_eq!(unknown(table.read(None)).code(), "broken_checkpoint");
 }
 
 #[test]
@@ -105,11 +105,19 @@ fn nothing_there_is_absent() {
     fs::create_dir(table.file(&commit_file(0))).unwrap();
     assert_eq!(table.read(None), Reading::Absent);
     assert_eq!(
-        read(&LocalStore::of(&table.location().join("nowhere")), None),
+        read(
+            &LocalStore::of(&table.location().join("nowhere")),
+            None,
+            &Ask::default()
+        ),
         Reading::Absent
     );
     assert_eq!(
-        read(&LocalStore::of(&table.file("notes.txt")), None),
+        read(
+            &LocalStore::of(&table.file("notes.txt")),
+            None,
+            &Ask::default()
+        ),
         Reading::Absent
     );
 }

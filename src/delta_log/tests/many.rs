@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use assets::AssetKey;
 
 use super::super::many::read_many_with;
-use super::super::{LogStore, Options, Request, read_many};
+use super::super::{Options, Request, read_many};
 use super::*;
 
 fn request(number: usize, location: &Path, known: Option<KnownHead>) -> Request {
@@ -13,6 +13,8 @@ fn request(number: usize, location: &Path, known: Option<KnownHead>) -> Request 
         asset: AssetKey::new(&format!("t{number}")).unwrap(),
         store: Arc::new(LocalStore::of(location)),
         known: known.map(Into::into),
+        ask: Ask::default(),
+        is_counted_now: false,
     }
 }
 
@@ -67,7 +69,8 @@ async fn a_hanging_table_holds_up_no_other_and_is_not_asked_twice() {
         let requests = ["/a", "/hangs", "/b", "/c"].iter().enumerate();
         let requests = requests.map(|(number, path)| request(number, Path::new(path), None));
         let reader = Arc::clone(&reader);
-        let read = move |store: &dyn LogStore, known: Option<&KnownHead>| reader(store, known);
+        let read =
+            move |store: &dyn LogStore, known: Option<&KnownHead>, _: &Ask| reader(store, known);
         let readings = read_many_with(requests.collect(), &options, read).await;
         let codes: Vec<_> = readings
             .iter()

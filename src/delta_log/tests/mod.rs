@@ -1,6 +1,7 @@
 //! Logs written by hand, one per rule, and what a reading says of them.
 
 mod cold;
+mod contents;
 mod damage;
 mod laws;
 mod maintenance;
@@ -18,13 +19,19 @@ use assets::delta::{Commit, Continuity, KnownHead, Reading, Unreadable, Update};
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 
-use super::{LocalStore, read, read_listed};
+use super::{Ask, LocalStore, LogStore, Look, read};
 
 const PROTOCOL: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
 const ADD: &str = r#"{"add":{"path":"a","dataChange":true,"stats":"{\"numRecords\":2}"}}"#;
 const REMOVE: &str = r#"{"remove":{"path":"a","dataChange":true}}"#;
 const COMPACT: &str = "{\"remove\":{\"path\":\"a\",\"dataChange\":false}}\n\
                        {\"add\":{\"path\":\"b\",\"dataChange\":false}}";
+
+const LIST: Ask = Ask {
+    contents: false,
+    columns: Vec::new(),
+    look: Look::Listed,
+};
 
 /// A table in a folder of its own. The file of version V is written at second V.
 struct Table {
@@ -99,7 +106,7 @@ impl Table {
     }
 
     fn read(&self, known: Option<&KnownHead>) -> Reading {
-        read(&LocalStore::of(self.location()), known)
+        read(&LocalStore::of(self.location()), known, &Ask::default())
     }
 
     /// A cold reading that must succeed.
@@ -115,7 +122,7 @@ impl Table {
     }
 
     fn listed(&self, known: &KnownHead) -> Reading {
-        read_listed(&LocalStore::of(self.location()), Some(known))
+        read(&LocalStore::of(self.location()), Some(known), &LIST)
     }
 }
 

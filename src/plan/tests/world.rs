@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assets::declaration::Limits;
+use assets::delta::partition_tuple::PartitionColumns;
+use assets::delta::reading::Details;
 use assets::delta::{
     CommitMarker, DataHead, KnownHead, Metadata, Protocol, TableState as LogState,
 };
@@ -152,10 +154,12 @@ impl World {
             last_committed_at: self.now,
             operation: None,
             has_hole_above: false,
+            details: Details::default(),
             state: LogState {
                 metadata: Metadata {
                     id: TableId::new(name),
                     partition_columns: Vec::new(),
+                    partitioning: PartitionColumns::default(),
                     schema_hash: None,
                     configuration: BTreeMap::new(),
                 },

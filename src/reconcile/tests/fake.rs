@@ -232,7 +232,7 @@ impl Random for Fake {
 impl Tables for Fake {
     async fn read(&self, requests: Vec<TableRequest>) -> Vec<Reading> {
         let shared = self.get();
-        let read = |request: TableRequest| match shared.logs.get(&request.location.0) {
+        let read = |request: TableRequest| match shared.logs.get(&request.location.path) {
             Some(log) => log.read(request.known.as_deref()),
             None => Reading::Absent,
         };
@@ -245,7 +245,7 @@ impl Tables for Fake {
         at: DateTime<Utc>,
     ) -> Result<Vec<Commit>, Unreadable> {
         let shared = self.get();
-        let log = shared.logs.get(&location.0);
+        let log = shared.logs.get(&location.path);
         Ok(log.map(|log| log.back_to(at)).unwrap_or_default())
     }
 }

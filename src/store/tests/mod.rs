@@ -12,6 +12,9 @@ mod trail;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use assets::delta::contents::PartitionNews;
+use assets::delta::partition_tuple::PartitionColumns;
+use assets::delta::reading::Details;
 use assets::delta::{CommitMarker, KnownHead, Metadata, Protocol, TableState};
 use assets::task::{JobReference, TaskName};
 use assets::{AssetKey, CodeVersion, Origin, PassNumber, TableId, TableVersion};
@@ -86,6 +89,7 @@ fn head(number: u64) -> KnownHead {
         operation: Some("WRITE".to_owned()),
         state: table_state(),
         has_hole_above: false,
+        details: Details::default(),
     }
 }
 
@@ -117,6 +121,8 @@ fn sighting(asset: &str, commits: impl IntoIterator<Item = u64>) -> Sighting {
         consumption: None,
         build: None,
         forget_commits: false,
+        partitions: PartitionNews::Nothing,
+        schema: None,
     }
 }
 
@@ -217,6 +223,7 @@ fn table_state() -> TableState {
         metadata: Metadata {
             id: TableId::new("t1"),
             partition_columns: vec!["day".to_owned()],
+            partitioning: PartitionColumns::default(),
             schema_hash: None,
             configuration: BTreeMap::from([("delta.appendOnly".to_owned(), "true".to_owned())]),
         },

@@ -160,7 +160,7 @@ impl Tables for Ports<'_> {
     async fn read(&self, requests: Vec<TableRequest>) -> Vec<Reading> {
         let is_dead = !self.reach(Step::ReadTables, Side::Before);
         let read = |world: &mut World, request: TableRequest| {
-            let table = world.lake.named(&request.location.0);
+            let table = world.lake.named(&request.location.path);
             match table {
                 Some(table) => {
                     let log = &world.lake.of(table).log;
@@ -188,7 +188,7 @@ impl Tables for Ports<'_> {
             return Ok(Vec::new());
         }
         self.with(|world| {
-            let table = world.lake.named(&location.0);
+            let table = world.lake.named(&location.path);
             Ok(table.map_or_else(Vec::new, |table| world.lake.of(table).log.back_to(at)))
         })
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::asset::Consume;
+use crate::asset::{Consume, Watermark};
 use crate::declaration::at::{At, Short};
 use crate::declaration::declared::{DeclaredAsset, DeclaredUpstream};
-use crate::declaration::file::{AssetEntry, KeyText, TemplateText, UpstreamEntry};
+use crate::declaration::file::{AssetEntry, KeyText, TemplateText, UpstreamEntry, WatermarkEntry};
 use crate::declaration::problem::Problem;
 use crate::declaration::tree::NodeId;
 use crate::key::AssetKey;
@@ -52,6 +52,7 @@ pub(in crate::declaration) fn check_asset(
         code_version: checks.code_version(entry),
         adopt: entry.adopt,
         outside_writes: checks.outside_writes(entry.outside_writes.as_ref()),
+        watermark: checks.watermark(entry.watermark.as_ref()),
         owner: entry.owner.clone(),
         group: entry.group.clone(),
         tier: checks.tier(entry.tier.as_ref()),
@@ -66,11 +67,6 @@ impl Checks<'_, '_> {
         self.not_acted_on(entry.partitions.as_ref(), "partitions", whole);
         self.not_acted_on(entry.lookback.as_ref(), "lookback", whole);
         self.duration(entry.lookback.as_ref());
-        self.not_acted_on(
-            entry.watermark.as_ref(),
-            "watermark",
-            "event time is not watched",
-        );
         self.not_acted_on(
             entry.checks.as_ref(),
             "checks",
@@ -174,6 +170,20 @@ impl Checks<'_, '_> {
             });
         }
         upstreams
+    }
+
+    fn watermark(&mut self, entry: Option<&At<WatermarkEntry>>) -> Option<Watermark> {
+        let At { node, value } = entry?;
+        let effect = "event time is not watched";
+        self.not_acted_on(value.query.as_ref(), "query", effect);
+        self.not_acted_on(value.checkpoint.as_ref(), "checkpoint", effect);
+        let column = if value.query.is_some() || value.checkpoint.is_some() {
+            value.column.as_ref()
+        } else {
+            self.required(value.column.as_ref(), *node, "column")
+        };
+        let column = self.not_empty(column?)?;
+        Some(Watermark { column })
     }
 
     fn code_version(&mut self, entry: &AssetEntry) -> Option<CodeVersion> {

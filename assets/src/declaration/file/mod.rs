@@ -11,6 +11,7 @@ mod task;
 mod text;
 
 pub(super) use asset::{AssetEntry, AssetFile, UpstreamEntry};
+pub(super) use partition::WatermarkEntry;
 pub(super) use policy::{
     AutomationEntry, BoundEntry, ConsistencyEntry, FreshnessEntry, OutsideWritesEntry, RetryEntry,
 };

@@ -1,4 +1,4 @@
-//! Partitions, their mappings, and watermarks: read for their shape, not acted on yet.
+//! Partitions and their mappings, read for their shape and not acted on yet; and watermarks.
 #![expect(
     dead_code,
     reason = "the fields exist so that shape and schema of these keys are checked already"
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::declaration::at::ScalarText;
+use crate::declaration::at::{At, ScalarText};
 use crate::declaration::schema::allow_bare_words;
 
 /// How an asset divides into partitions.
@@ -135,10 +135,10 @@ pub(in crate::declaration) struct OverlapEntry {
     expecting = "a mapping with `column`, `query` or `checkpoint`"
 )]
 pub(in crate::declaration) struct WatermarkEntry {
-    /// The column with the event time.
-    column: Option<String>,
+    /// The column with the event time; with dots between the names of nested ones.
+    pub(in crate::declaration) column: Option<At<String>>,
     /// A query that returns it.
-    query: Option<String>,
+    pub(in crate::declaration) query: Option<At<String>>,
     /// The checkpoint of the stream that writes the table.
-    checkpoint: Option<String>,
+    pub(in crate::declaration) checkpoint: Option<At<String>>,
 }

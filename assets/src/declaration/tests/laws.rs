@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::asset::{AssetKind, Consume};
+use crate::asset::{AssetKind, Consume, Watermark};
 use crate::declaration::{
     Context, DeclaredAsset, DeclaredBinding, DeclaredTask, DeclaredUpstream, parse_asset_file,
     parse_project,
@@ -155,6 +155,12 @@ fn written(asset: &DeclaredAsset) -> Value {
             }
         }),
     );
+    let watermark = asset.watermark.as_ref();
+    put(
+        &mut map,
+        "watermark",
+        watermark.map(|watermark| json!({ "column": text(&watermark.column) })),
+    );
     put(&mut map, "owner", asset.owner.as_deref().map(text));
     put(&mut map, "tier", asset.tier);
     let tags = asset.tags.iter().map(|tag| text(tag));
@@ -244,6 +250,7 @@ prop_compose! {
         after in option::of(option::of(durations())),
         retry in option::of((1..=20_u32, durations(), durations())),
         margin in option::of(option::of(durations())),
+        watermark in option::of("\\PC{0,8}[a-z]"),
         owner in option::of("\\PC{0,12}"),
         tier in option::of(1..=9_u8),
         tags in prop::collection::btree_set("[ -~]{0,6}", 0..4),
@@ -282,6 +289,7 @@ prop_compose! {
                 None => OutsideWrites::Ignore,
                 Some(margin) => OutsideWrites::Assume { margin },
             }),
+            watermark: watermark.map(|column| Watermark { column }),
             description: owner.clone(),
             owner,
             group: None,

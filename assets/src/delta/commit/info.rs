@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{ParsedCommit, Writer};
+use super::{CloneSource, MicroBatch, ParsedCommit, Writer};
 
 /// Takes over what a `commitInfo` says.
 pub(super) fn take(parsed: &mut ParsedCommit, info: &Value) {
@@ -18,6 +18,48 @@ pub(super) fn take(parsed: &mut ParsedCommit, info: &Value) {
     commit.read_version = info.get("readVersion").and_then(Value::as_u64);
     commit.inputs = info.get("userMetadata").and_then(inputs);
     commit.writer = writer(info);
+    commit.is_blind_append = info.get("isBlindAppend").and_then(Value::as_bool);
+    commit.user_metadata = info.get("userMetadata").and_then(kept_text);
+    commit.micro_batch = micro_batch(info);
+    commit.cloned_from = cloned_from(info);
+}
+
+/// Most bytes of user metadata that are kept: it is free text, of any length.
+const KEPT_BYTES: usize = 4096;
+
+fn kept_text(value: &Value) -> Option<String> {
+    let mut text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
+    if text.len() > KEPT_BYTES {
+        text.truncate(text.floor_char_boundary(KEPT_BYTES));
+        text.push_str(" ...");
+    }
+    Some(text)
+}
+
+/// What a Structured Streaming sink writes as the parameters of its operation.
+fn micro_batch(info: &Value) -> Option<MicroBatch> {
+    let parameter = |key: &str| info.get("operationParameters")?.get(key);
+    Some(MicroBatch {
+        query_id: text(parameter("queryId"))?,
+        batch_id: number(parameter("epochId"))?,
+    })
+}
+
+fn cloned_from(info: &Value) -> Option<CloneSource> {
+    let operation = info.get("operation")?.as_str()?;
+    if !operation.eq_ignore_ascii_case("CLONE") {
+        return None;
+    }
+    let parameter = |key: &str| info.get("operationParameters")?.get(key);
+    let version = number(parameter("sourceVersion"));
+    Some(CloneSource {
+        source: text(parameter("source"))?,
+        version: version.and_then(|version| u64::try_from(version).ok()),
+    })
 }
 
 fn writer(info: &Value) -> Writer {

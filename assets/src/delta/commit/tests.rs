@@ -136,7 +136,7 @@ fn metadata_and_protocol_are_taken_over() {
          {\"metaData\":{\"id\":\"t-1\",\"partitionColumns\":[\"day\"],\
          \"configuration\":{\"a\":\"1\",\"b\":null,\"c\":true},\"unknown\":{}}}\n",
     );
-    let metadata = parsed.metadata.unwrap();
+    let metadata = parsed.metadata.unwrap().metadata;
     assert_eq!(metadata.id, TableId::new("t-1"));
     assert_eq!(metadata.partition_columns, ["day"]);
     assert_eq!(metadata.schema_hash, None);
@@ -173,7 +173,7 @@ fn stamps_count_from_the_version_that_enabled_them() {
         );
         let parsed = parse(&text);
         crate::delta::TableState {
-            metadata: parsed.metadata.unwrap(),
+            metadata: parsed.metadata.unwrap().metadata,
             protocol: parsed.protocol.unwrap(),
         }
     };

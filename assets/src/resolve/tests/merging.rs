@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     asset, bound_to, clean, codes, dbt, declared, files, key, named, nothing, relation, task, tasks,
 };
-use crate::asset::AssetKind;
+use crate::asset::{AssetKind, Watermark};
 use crate::declaration::{DeclaredAsset, DeclaredTask, Defaults};
 use crate::policy::{
     Automation, Bound, CodeChanges, Consistency, Freshness, OnChange, Retry, UpdatesOn,
@@ -102,6 +102,34 @@ fn what_dbt_says_fills_an_asset() {
     assert_eq!(
         orders.declared_at.as_ref().map(|place| &*place.file),
         Some("m")
+    );
+}
+
+#[test]
+fn the_watermark_of_the_file_wins_over_that_of_the_block() {
+    let of = |name: &str, column: &str| DeclaredAsset {
+        watermark: Some(Watermark {
+            column: column.to_owned(),
+        }),
+        ..declared(name, 1)
+    };
+    let block = || DeclaredAsset {
+        key: None,
+        ..of("shop.orders", "in_block")
+    };
+    let column = |resolved: Resolved| {
+        let watermark = asset(&resolved, "shop.orders").watermark.clone();
+        watermark.map(|watermark| watermark.column)
+    };
+    let file = of("shop.orders", "in_file");
+    assert_eq!(column(merged(None, None)), None);
+    assert_eq!(
+        column(merged(Some(block()), None)).as_deref(),
+        Some("in_block")
+    );
+    assert_eq!(
+        column(merged(Some(block()), Some(file))).as_deref(),
+        Some("in_file")
     );
 }
 

@@ -48,6 +48,7 @@ fn nothing() -> DeclaredAsset {
         code_version: None,
         adopt: None,
         outside_writes: None,
+        watermark: None,
         owner: None,
         group: None,
         tier: None,

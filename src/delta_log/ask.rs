@@ -1,0 +1,26 @@
+//! What is wanted of a table, and how closely it is looked at.
+
+/// What is wanted of a table beyond its newest data version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// Whether its files are counted, where they were not yet or a commit does not tell enough.
+    pub contents: bool,
+    /// Columns whose bounds are wanted with that, by their declared names.
+    pub columns: Vec<String>,
+    /// How closely it is looked at.
+    pub look: Look,
+}
+
+/// How closely a log with a known head is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Look {
+    /// At what may be new. Where a request costs something, at that alone: that another log stands in
+    /// the place of a known one is seen only when it goes on.
+    #[default]
+    Quick,
+    /// Also whether the known commit is still the file that it was.
+    Close,
+    /// At a listing of the whole log, distrusting a quiet probe: one cannot see commits beyond a
+    /// missing one.
+    Listed,
+}

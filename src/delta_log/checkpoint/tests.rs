@@ -1,0 +1,1 @@
+//! Tests of checkpoints in every shape.
