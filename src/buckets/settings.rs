@@ -47,7 +47,7 @@ pub struct SettingsError {
 impl SettingsError {
     /// Returns the stable code; `docs/errors.md` explains it.
     pub fn code(&self) -> &'static str {
-        "C030"
+        "C022"
     }
 
     /// Returns what to do about it.

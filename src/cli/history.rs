@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, C
         && from > to
     {
         let message = format!("--from {from} lies after --to {to}");
-        return Err(CommandError::new("C005", Exit::Usage, message)
+        return Err(CommandError::new("C023", Exit::Usage, message)
             .hint("name the older version first; both are included"));
     }
     let app = load_app(context, None)?;

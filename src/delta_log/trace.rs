@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use assets::delta::Unreadable;
 use assets::delta::history::LogCall;
@@ -34,7 +34,7 @@ impl Traced {
     fn note<T>(
         &self,
         (verb, name): (&'static str, &str),
-        since: Instant,
+        took: Duration,
         result: &Result<T, Unreadable>,
         tell: impl FnOnce(&T) -> (String, u64),
     ) {
@@ -47,7 +47,7 @@ impl Traced {
             name: name.to_owned(),
             answer,
             bytes,
-            took: since.elapsed(),
+            took,
         };
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.push(call);
@@ -77,25 +77,35 @@ impl LogStore for Traced {
     fn stat(&self, name: &str) -> Result<Option<FileStat>, Unreadable> {
         let since = Instant::now();
         let result = self.store.stat(name);
-        self.note(("look", name), since, &result, |found| match found {
-            Some(stat) => (format!("there, {} bytes", stat.size), 0),
-            None => ("not there".to_owned(), 0),
-        });
+        self.note(
+            ("look", name),
+            since.elapsed(),
+            &result,
+            |found| match found {
+                Some(stat) => (format!("there, {} bytes", stat.size), 0),
+                None => ("not there".to_owned(), 0),
+            },
+        );
         result
     }
 
     fn read(&self, name: &str) -> Result<Option<StoredFile>, Unreadable> {
         let since = Instant::now();
         let result = self.store.read(name);
-        self.note(("read", name), since, &result, |file| told(file.as_ref()));
+        self.note(("read", name), since.elapsed(), &result, |file| {
+            told(file.as_ref())
+        });
         result
     }
 
     fn read_all(&self, names: &[String]) -> Vec<Result<Option<StoredFile>, Unreadable>> {
         let since = Instant::now();
         let results = self.store.read_all(names);
+        // Each took its share of what all of them took side by side.
+        let count = u32::try_from(names.len().max(1)).unwrap_or(u32::MAX);
+        let share = since.elapsed() / count;
         for (name, result) in names.iter().zip(&results) {
-            self.note(("read", name), since, result, |file| told(file.as_ref()));
+            self.note(("read", name), share, result, |file| told(file.as_ref()));
         }
         results
     }
@@ -103,7 +113,7 @@ impl LogStore for Traced {
     fn read_ranges(&self, name: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Unreadable> {
         let since = Instant::now();
         let result = self.store.read_ranges(name, ranges);
-        self.note(("read_parts", name), since, &result, |parts| {
+        self.note(("read_parts", name), since.elapsed(), &result, |parts| {
             (
                 format!("{} parts", parts.len()),
                 parts.iter().map(size).sum(),
@@ -116,10 +126,15 @@ impl LogStore for Traced {
         let since = Instant::now();
         let result = self.store.list(after);
         let name = after.unwrap_or_default();
-        self.note(("list", name), since, &result, |names| match names {
-            Some(names) => (format!("{} names", names.len()), 0),
-            None => ("no such log".to_owned(), 0),
-        });
+        self.note(
+            ("list", name),
+            since.elapsed(),
+            &result,
+            |names| match names {
+                Some(names) => (format!("{} names", names.len()), 0),
+                None => ("no such log".to_owned(), 0),
+            },
+        );
         result
     }
 }

@@ -91,6 +91,13 @@ fn read_listed(log: Log<'_>, known: &KnownHead, ask: &Ask) -> Result<Reading, Un
 
 /// A log without commits is the known one as long as its newest checkpoint is.
 fn read_only_checkpoint(log: Log<'_>, known: &KnownHead, ask: &Ask) -> Result<Reading, Unreadable> {
+    let freshness = Ask::default();
+    if let Reading::Read(found) = past::read_cold(log, Continuity::Recreated, &freshness)?
+        && (&found.head.table_id, found.head.version) == (&known.table_id, known.version)
+        && !lacks_contents(known, ask)
+    {
+        return Ok(Reading::Unchanged);
+    }
     let reading = past::read_cold(log, Continuity::Recreated, ask)?;
     let Reading::Read(mut update) = reading else {
         return Ok(reading);
@@ -98,12 +105,13 @@ fn read_only_checkpoint(log: Log<'_>, known: &KnownHead, ask: &Ask) -> Result<Re
     if update.head.table_id != known.table_id || update.head.version < known.version {
         return Ok(Reading::Read(update));
     }
-    if update.head.version == known.version {
-        return Ok(Reading::Unchanged);
-    }
-    update.continuity = Continuity::Gap {
-        lost_from: known.version + 1,
-        lost_to: update.head.version,
+    update.continuity = if update.head.version == known.version {
+        Continuity::Continues
+    } else {
+        Continuity::Gap {
+            lost_from: known.version + 1,
+            lost_to: update.head.version,
+        }
     };
     update.head.details.continuity = Some(update.continuity.clone());
     Ok(Reading::Read(update))

@@ -139,7 +139,7 @@ fn help(code: &str) -> &'static str {
             "check that the storage is mounted, or that bucket, region and endpoint are right, and \
              that we may read it"
         }
-        "torn_commit" | "missing_commit" => {
+        "torn_commit" | "missing_commit" | "truncated_commit" | "broken_checkpoint" => {
             "it is read again at every pass; if it stays, look at the table's `_delta_log`"
         }
         "gone" => "make the table again, or take its asset out of the project",
