@@ -8,7 +8,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tools demo test tables simulate crash fuzz check doctest bench check-sdk check-deltalake check-spelling check-licenses clean
+.PHONY: help tools demo test tables simulate crash fuzz check doctest bench bench-observe check-sdk check-deltalake check-spelling check-licenses clean
 
 # Options of the demonstration: make demo ARGS='--dir ./lakehouse --keep'
 ARGS ?=
@@ -95,6 +95,9 @@ fuzz: tools ## look for inputs that break a law, with cargo-fuzz (needs a C++ co
 
 bench: tools ## the measurements of benches/
 	cargo bench --locked
+
+bench-observe: tools $(VENV_DELTA)/pinned ## what it costs to see how tables stand, beside deltalake (fetches it from PyPI): make bench-observe ARGS=quick
+	cargo bench --locked --bench observe -- --beside "$(CURDIR)/$(VENV_DELTA)/bin/python" $(ARGS)
 
 check-sdk: tools ## drive the workspace emulator with the vendor's Python SDK (fetches it from PyPI)
 	$(PYTHON) -m venv target/venv-sdk

@@ -17,6 +17,7 @@ pub mod error;
 pub mod execute;
 pub mod holder;
 pub mod observe;
+pub mod panics;
 pub mod plan;
 pub mod ports;
 pub mod project;

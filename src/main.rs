@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    headwater::panics::end_the_program();
     ExitCode::from(headwater::cli::run(std::env::args_os()))
 }

@@ -16,6 +16,7 @@
 mod bench_graph;
 mod declared;
 mod lake;
+#[path = "../measure/mod.rs"]
 mod measure;
 mod pure;
 mod service;
@@ -71,4 +72,9 @@ fn in_a_process_of_its_own(level: &str, size: usize) {
         .status()
         .expect("the benchmark starts itself");
     assert!(status.success(), "{level} {size}: {status}");
+}
+
+/// Runs something so many times and returns the median of its CPU times, in milliseconds.
+fn median_cpu(times: usize, mut run: impl FnMut()) -> f64 {
+    measure::median((0..times).map(|_| measure::cpu(&mut run).1).collect())
 }

@@ -10,7 +10,8 @@ use headwater::state::{Basis, Build, Consumed, DataCommit, Memory, Observation, 
 use lineage::AssetIndex;
 
 use crate::declared::{Declared, Loaded, closure, declare, index, load};
-use crate::measure::{cpu, median_cpu, peak_mib};
+use crate::measure::{cpu, peak_mib};
+use crate::median_cpu;
 
 pub(crate) const HEADER: &str = "\
 | assets | load | plan, nothing new | plan, 1 % touched | all plans until fresh | requested in passes | plan after | peak MiB |

@@ -13,7 +13,8 @@ use tokio::runtime::Runtime;
 
 use crate::declared::{Loaded, closure, declare, load};
 use crate::lake::Lake;
-use crate::measure::{cpu, median_cpu, peak_mib};
+use crate::measure::{cpu, peak_mib};
+use crate::median_cpu;
 use crate::pure::{first_written, start};
 use crate::service::{InstantJobs, SteppedClock};
 

@@ -1,9 +1,18 @@
 //! Commits of a Delta log, version checksums, and the texts inside them.
 
+use std::collections::BTreeMap;
+
+use assets::delta::contents::{Contents, PartitionDelta, PartitionState, WatchedColumn};
+use assets::delta::files::Change;
 use assets::delta::name::{LogFile, classify, commit_file};
 use assets::delta::reading::fingerprint;
+use assets::delta::replay::Replay;
 use assets::delta::table::parse_checksum;
-use assets::delta::{Commit, CommitError, ParsedCommit, TableState, parse_commit, time};
+use assets::delta::touched::Touched;
+use assets::delta::{
+    Commit, CommitError, ParsedCommit, PartitionColumns, PartitionTuple, TableState, parse_commit,
+    time,
+};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -24,6 +33,7 @@ pub fn delta_commit(bytes: &[u8]) {
             assert_is_kept(&parsed.commit);
             assert_no_cut_passes_for_the_whole(bytes, parsed);
             assert_settles(parsed);
+            assert_counts(bytes, parsed);
         }
         Err(CommitError::Empty) => assert!(bytes.trim_ascii().is_empty()),
         Err(CommitError::CutOff { line } | CommitError::Invalid { line, .. }) => {
@@ -43,6 +53,83 @@ pub fn delta_commit(bytes: &[u8]) {
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         columns::hold(text);
+    }
+}
+
+/// What the commit does is placed and counted, whatever the table is partitioned by: counting it as
+/// the only commit, above itself, and carrying an empty table over it.
+fn assert_counts(bytes: &[u8], parsed: &ParsedCommit) {
+    let found = parsed.metadata.as_deref();
+    let schema = found.and_then(|found| found.schema.as_ref());
+    let mut names: Vec<String> = ["p", "n", "day"].map(str::to_owned).to_vec();
+    names.extend(schema.into_iter().flat_map(|schema| {
+        let fields = schema.fields.iter().take(4);
+        fields.map(|field| field.name.clone())
+    }));
+    let told = found.map(|found| found.metadata.partitioning.clone());
+    let made = PartitionColumns::new(schema, names.get(..1).unwrap_or_default());
+    for columns in [PartitionColumns::default(), made].into_iter().chain(told) {
+        let mut placed = parsed.clone();
+        let changes = placed.place(&columns, found.map(|found| &found.metadata));
+        let total = parsed.files.total();
+        if let Some(changes) = &changes {
+            let sum = |of: fn(&Change) -> u64| changes.values().map(of).sum::<u64>();
+            assert_eq!(sum(|change| change.files_added), total.files_added);
+            assert_eq!(sum(|change| change.files_removed), total.files_removed);
+        }
+        if parsed.commit.changed_data {
+            assert_ne!(placed.commit.partitions, Touched::default());
+        } else {
+            assert_eq!(placed.commit.partitions, Touched::default());
+        }
+        let watched = WatchedColumn::find(&names, schema);
+        let mut replay = Replay::new(columns.clone(), watched.clone());
+        // A commit that is seen again, below itself, is not counted again.
+        let versions = [VERSION, VERSION - 1];
+        for version in versions {
+            let seen = replay.commit(version, bytes, DateTime::UNIX_EPOCH);
+            assert_eq!(
+                seen.map(|seen| seen.commit.changed_data),
+                Ok(parsed.commit.changed_data)
+            );
+        }
+        let base = (VERSION - 2, DateTime::UNIX_EPOCH);
+        let replayed = replay.finish(|_| Some(DateTime::UNIX_EPOCH), base);
+        assert!(replayed.contents.files <= total.files_added);
+        let in_partitions = replayed.partitions.values().map(|state| state.files);
+        assert!(in_partitions.sum::<u64>() <= replayed.contents.files);
+        for state in replayed.partitions.values() {
+            assert!(state.files > 0 || state.rows == Some(0), "{state:?}");
+            assert!((base.0..=VERSION).contains(&state.version), "{state:?}");
+        }
+        assert_carried(parsed, (watched, changes));
+    }
+}
+
+/// Nothing goes below zero where a commit removes what never was there.
+fn assert_carried(
+    parsed: &ParsedCommit,
+    (watched, changes): (Vec<WatchedColumn>, Option<BTreeMap<PartitionTuple, Change>>),
+) {
+    let mut contents = Contents {
+        files: 1,
+        rows: Some(1),
+        columns: watched.clone(),
+    };
+    let before = contents.clone();
+    let total = parsed.files.total();
+    if contents.advance(parsed, &watched) {
+        let files = before.files + total.files_added;
+        assert_eq!(files.checked_sub(total.files_removed), Some(contents.files));
+    } else {
+        assert_eq!(contents, before, "half carried");
+    }
+    let now = (VERSION, DateTime::UNIX_EPOCH);
+    for change in changes.into_iter().flatten().map(|(_, change)| change) {
+        let changed = change.changed_data.then_some(now);
+        let state = PartitionState::advance(None, &PartitionDelta { changed, change }, now);
+        let left = change.files_added.saturating_sub(change.files_removed);
+        assert_eq!((state.files, state.version), (left, VERSION));
     }
 }
 

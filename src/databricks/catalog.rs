@@ -73,7 +73,7 @@ impl Workspace {
     }
 }
 
-const TABLE_CREDENTIALS: &str = "/api/2.1/unity-catalog/temporary-table-credentials";
+const TABLE_CREDENTIALS: &str = "/api/2.0/unity-catalog/temporary-table-credentials";
 
 /// Credentials for the files of one table, for a while.
 #[derive(Debug, Clone)]

@@ -87,10 +87,7 @@ fn count_from(
     }
     commits.reverse();
     let mut previous = time_before(log, run.start, first)?;
-    let base_time = previous.unwrap_or_else(|| {
-        let oldest = commits.first();
-        oldest.map_or(DateTime::UNIX_EPOCH, |oldest| oldest.commit.committed_at)
-    });
+    let before = previous;
     let mut times = BTreeMap::new();
     for commit in &mut commits {
         time::settle(commit, previous, Some(state));
@@ -98,6 +95,11 @@ fn count_from(
         times.insert(commit.commit.version, commit.commit.committed_at);
     }
     let base_version = first.saturating_sub(1);
+    // What no commit changed did so before the oldest one, or before the checkpoint was written.
+    let base_time = match before.or_else(|| times.values().next().copied()) {
+        Some(at) => at,
+        None => written_at(log, base)?,
+    };
     let fed = begins_with.filter(Metadata::has_change_feed);
     let feed_since = fed.map(|_| feed_at_base(log, run, base_version));
     let change_feed_since = change_feed(feed_since, &commits);
@@ -108,6 +110,14 @@ fn count_from(
         applications,
         change_feed_since,
     })
+}
+
+fn written_at(log: Log<'_>, base: Option<&Checkpoint>) -> Result<DateTime<Utc>, Unreadable> {
+    let stat = match base.and_then(|base| base.files.first()) {
+        Some(name) => log.store.stat(name)?,
+        None => None,
+    };
+    Ok(stat.map_or(DateTime::UNIX_EPOCH, |stat| stat.modified_at()))
 }
 
 /// Takes commits, newest first; returns them in that order, without what was counted of them.

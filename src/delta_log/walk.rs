@@ -239,8 +239,8 @@ impl Walk {
             if !contents.columns.iter().zip(&columns).all(is_same) {
                 // Bounds of another column, or of another type.
                 self.needs_count = true;
-                self.watched = Some(columns);
             }
+            self.watched = Some(columns);
         }
         self.schema.clone_from(&found.schema_text);
         self.head.table_id = found.metadata.id.clone();

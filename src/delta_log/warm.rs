@@ -105,13 +105,16 @@ fn read_only_checkpoint(log: Log<'_>, known: &KnownHead, ask: &Ask) -> Result<Re
     if update.head.table_id != known.table_id || update.head.version < known.version {
         return Ok(Reading::Read(update));
     }
-    update.continuity = if update.head.version == known.version {
-        Continuity::Continues
-    } else {
+    update.continuity = if update.head.version > known.version {
         Continuity::Gap {
             lost_from: known.version + 1,
             lost_to: update.head.version,
         }
+    } else if lacks_contents(known, ask) && update.head.details.contents.is_some() {
+        Continuity::Continues
+    } else {
+        // What nobody can read stays unknown, however quiet it is.
+        return Ok(update.trailing.map_or(Reading::Unchanged, Reading::Unknown));
     };
     update.head.details.continuity = Some(update.continuity.clone());
     Ok(Reading::Read(update))

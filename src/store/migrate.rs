@@ -121,6 +121,7 @@ fn migrate_by(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::State;
     use crate::store::{OpenMode, Store};
 
     /// A file as the first `version` migrations made it, with something in it.
@@ -153,6 +154,36 @@ mod tests {
             assert_eq!(store.pinned_workspace().unwrap().as_deref(), Some("w1"));
             let connection = Connection::open(&path).unwrap();
             assert_eq!(number(&connection, "PRAGMA user_version"), newest());
+        }
+    }
+
+    #[test]
+    fn fault_55_a_file_from_before_partitions_were_kept_goes_on_with_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        old(&path, 2);
+        // A head as it was stored then, of a table whose files nobody had counted.
+        let head = r#"{"table_id":"t","version":7,"marker":{"size":1,"modified_nanos":2,"content":3},
+            "data":{"version":6,"at":"2026-01-01T00:00:00Z"},"read_from":0,
+            "last_committed_at":"2026-01-01T00:00:00Z","operation":"WRITE","state":{"metadata":
+            {"id":"t","partition_columns":["day"],"schema_hash":null,"configuration":{}},"protocol":
+            {"min_reader_version":1,"min_writer_version":2,"reader_features":[],"writer_features":[]}}}"#;
+        let connection = Connection::open(&path).unwrap();
+        let sql = "INSERT INTO observation (asset, state, head, since) VALUES ('a', 'ok', ?1, 5)";
+        connection.execute(sql, [head]).unwrap();
+        drop(connection);
+        let store = Store::open(&path, OpenMode::ReadWrite).unwrap();
+        let memory = store.load().unwrap();
+        let seen = memory.observations.values().next().unwrap();
+        let head = seen.head.as_ref().unwrap();
+        assert_eq!((head.version, head.details.contents.as_ref()), (7, None));
+        assert_eq!(head.state.metadata.partition_columns, ["day"]);
+        assert_eq!(head.state.metadata.partitioning.len(), 0);
+        assert_eq!(store.table_notes().unwrap().len(), 0);
+        let connection = Connection::open(&path).unwrap();
+        for table in ["table_partition", "table_schema", "schema_change"] {
+            let sql = format!("SELECT count(*) FROM {table}");
+            assert_eq!(number(&connection, &sql), 0, "{table}");
         }
     }
 

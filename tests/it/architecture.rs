@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &["ports"]),
     ("secret", &[]),
     ("tls", &[]),
+    ("panics", &[]),
     ("config", &[]),
     // The pure middle.
     ("plan", &["state"]),
@@ -28,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Adapters, which know nothing of the loop.
     ("project", &[]),
     ("databricks", &["secret", "tls"]),
-    ("delta_log", &[]),
+    ("delta_log", &["panics"]),
     ("store", &["ports", "state", "plan"]),
     ("buckets", &["delta_log", "secret", "tls"]),
     (

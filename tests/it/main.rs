@@ -25,6 +25,7 @@ mod lakehouse;
 mod limits;
 mod mounts;
 mod observation;
+mod observer;
 mod points;
 mod power_loss;
 mod program;

@@ -82,14 +82,25 @@ impl ColumnRange {
         let Some(statistics) = statistics else {
             return Self::UNKNOWN;
         };
-        if statistics.is_all_null(path) {
+        let (min, max) = (statistics.min(path), statistics.max(path));
+        if (min.is_none() || max.is_none()) && statistics.is_all_null(path) {
             return Self::EMPTY;
         }
         let is_tight = statistics.has_tight_bounds();
         Self {
-            min: Edge::read(statistics.min(path).as_deref(), data_type, is_tight),
-            max: Edge::read(statistics.max(path).as_deref(), data_type, is_tight),
+            min: Edge::read(min.as_deref(), data_type, is_tight),
+            max: Edge::read(max.as_deref(), data_type, is_tight),
         }
+    }
+
+    /// Returns whether values as statistics spell them surely lie inside, so that they widen nothing.
+    ///
+    /// A quick answer for the many files of a table: "no" may only mean that a closer look is needed.
+    pub fn surely_holds(&self, min: &str, max: &str, data_type: &DataType) -> bool {
+        let (Edge::Known(least), Edge::Known(greatest)) = (&self.min, &self.max) else {
+            return false;
+        };
+        surely_less(&least.value, min, data_type) && surely_less(max, &greatest.value, data_type)
     }
 
     /// Takes in the range of further rows.
@@ -107,6 +118,42 @@ impl ColumnRange {
             }
         }
     }
+}
+
+/// Compares two values without looking closely at how they are spelled.
+fn surely_less(a: &str, b: &str, data_type: &DataType) -> bool {
+    /// Until the seconds; what comes after cannot turn the order of what differs before.
+    const SECONDS: usize = "2026-01-01T00:00:00".len();
+    match data_type {
+        DataType::Byte | DataType::Short | DataType::Integer | DataType::Long => {
+            let numbers = a.parse::<i64>().ok().zip(b.parse::<i64>().ok());
+            numbers.is_some_and(|(a, b)| a < b)
+        }
+        DataType::Date => a.len() == b.len() && is_plain(a) && is_plain(b) && a < b,
+        DataType::Timestamp => {
+            let is_utc = |text: &str| text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');
+            let heads = a.get(..SECONDS).zip(b.get(..SECONDS));
+            let heads = heads.filter(|_| is_utc(a) && is_utc(b));
+            heads.is_some_and(|(a, b)| is_plain(a) && is_plain(b) && a < b)
+        }
+        DataType::Boolean
+        | DataType::Float
+        | DataType::Double
+        | DataType::Decimal { .. }
+        | DataType::String
+        | DataType::Binary
+        | DataType::TimestampNtz
+        | DataType::Struct(_)
+        | DataType::Array { .. }
+        | DataType::Map { .. }
+        | DataType::Other(_) => false,
+    }
+}
+
+/// Whether a text begins with a year of four digits: others are not ordered as texts are.
+fn is_plain(text: &str) -> bool {
+    let year = text.as_bytes().get(..4);
+    year.is_some_and(|year| year.iter().all(u8::is_ascii_digit))
 }
 
 impl Edge {

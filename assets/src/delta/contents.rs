@@ -82,6 +82,11 @@ impl Gauge {
         if verb == FileVerb::Add {
             for column in &mut self.columns {
                 let (path, data_type) = (&column.physical, &column.data_type);
+                let told = statistics.as_ref();
+                let told = told.and_then(|told| told.min(path).zip(told.max(path)));
+                if told.is_some_and(|(min, max)| column.range.surely_holds(&min, &max, data_type)) {
+                    continue;
+                }
                 let mut range = ColumnRange::of_file(statistics.as_ref(), path, data_type);
                 if file.deletion_vector.is_some() {
                     // The row that had the value may be among those deleted.

@@ -87,7 +87,7 @@ pub struct FileSummary {
     by_partition: BTreeMap<PartitionValues<'static>, Change>,
     /// What was removed by actions that do not say from which partition.
     unplaced: Vec<(FileKey, Change)>,
-    /// Whether a removed file does not tell its rows.
+    /// Whether a removed file does not tell its rows, or one that is rewritten has none.
     is_uncounted: bool,
     /// Rows in and out of files that were rewritten without a change of data.
     rewritten: Rewritten,
@@ -120,6 +120,8 @@ impl FileSummary {
             change.rows_added = rows;
         } else {
             self.rewritten.rows_in = sum(self.rewritten.rows_in, rows);
+            // Without rows, nothing tells a file that is rewritten from one that is counted already.
+            self.is_uncounted |= rows == Some(0);
         }
         // Writers always say where a file that they add belongs; where one does not, it is nowhere.
         let values = file.partition_values.as_ref();
@@ -191,7 +193,7 @@ impl FileSummary {
 
     /// Returns whether files and rows of the table can be counted on from this alone.
     ///
-    /// They cannot where a removed file does not tell its rows, or where files were rewritten so that
+    /// They cannot where a removed file does not tell its rows, where a rewritten one has none, or where files were rewritten so that
     /// rows seem to come or go: then statistics of files were refreshed that are counted already.
     pub fn is_countable(&self) -> bool {
         !self.is_uncounted && self.rewritten.rows_in == self.rewritten.rows_out

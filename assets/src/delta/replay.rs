@@ -20,6 +20,8 @@ pub struct Replay {
     columns: PartitionColumns,
     gauge: Gauge,
     named: HashSet<FileKey>,
+    /// The paths of those that are named.
+    paths: HashSet<String>,
     tuples: HashMap<PartitionValues<'static>, Option<PartitionTuple>>,
     files: u64,
     rows: Option<u64>,
@@ -67,6 +69,7 @@ impl Replay {
             columns,
             gauge: Gauge::new(watched),
             named: HashSet::new(),
+            paths: HashSet::new(),
             tuples: HashMap::new(),
             files: 0,
             rows: Some(0),
@@ -92,6 +95,9 @@ impl Replay {
         let mut removed = Vec::new();
         let parsed = parse_commit_with(version, text, file_time, &mut |verb, file| {
             let key = FileKey::of(file);
+            if !self.paths.contains(file.path.as_ref()) {
+                self.paths.insert(file.path.clone().into_owned());
+            }
             match verb {
                 FileVerb::Remove => {
                     removed.push(key);
@@ -109,7 +115,8 @@ impl Replay {
         })?;
         self.named.extend(removed);
         self.touch(&parsed);
-        for txn in &parsed.progress {
+        // The last one counts.
+        for txn in parsed.progress.iter().rev() {
             self.application(txn.clone(), Some(version));
         }
         Ok(parsed)
@@ -117,7 +124,8 @@ impl Replay {
 
     /// Takes a file of the checkpoint below all commits.
     pub fn file(&mut self, file: &FileAction<'_>) {
-        if self.named.is_empty() {
+        // Most files are named by no commit, which their path alone tells.
+        if !self.paths.contains(file.path.as_ref()) {
             self.live(file);
             return;
         }

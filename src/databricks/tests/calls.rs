@@ -317,7 +317,7 @@ async fn a_table_is_asked_for_by_its_encoded_name() {
 
 #[tokio::test]
 async fn credentials_are_lent_by_the_id_of_a_table() {
-    let path = "/api/2.1/unity-catalog/temporary-table-credentials";
+    let path = "/api/2.0/unity-catalog/temporary-table-credentials";
     let aws = r#"{"expiration_time": 1795153600000, "url": "s3://b/t", "aws_temp_credentials":
         {"access_key_id": "ASIA1", "secret_access_key": "lent-canary", "session_token": "lent-canary"}}"#;
     let azure =

@@ -6,10 +6,10 @@ use parquet::basic::Type;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType, Int96};
 use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::fetched::Fetched;
+use super::pages::Pages;
 use super::{Problem, broken};
 
 /// A column under way.
@@ -68,9 +68,7 @@ impl Column {
             .columns()
             .get(index)
             .ok_or_else(|| broken("a column is missing"))?;
-        let rows =
-            usize::try_from(group.num_rows()).map_err(|_| broken("it has less than no rows"))?;
-        let pages = SerializedPageReader::new(Arc::clone(file), meta, rows, None)?;
+        let pages = Pages::of(file, meta, super::rows_of(group)?)?;
         let descriptor = meta.column_descr_ptr();
         let values = match descriptor.physical_type() {
             Type::BOOLEAN => Values::Bool(Vec::new()),
@@ -110,6 +108,14 @@ impl Column {
             }
             _ => Err(broken("a column changes its type")),
         }
+    }
+
+    /// Returns whether everything that was read was taken: where something is left, the levels of the
+    /// column contradict its rows.
+    pub(super) fn is_used_up(&self) -> bool {
+        let has_levels = self.descriptor.max_def_level() > 0;
+        let levels = self.definitions.len();
+        (!has_levels || self.level == levels) && self.value == self.values.len()
     }
 
     /// Takes the value of the next row of a column without repetition.
@@ -164,6 +170,19 @@ fn batch<T: DataType>(
 }
 
 impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bool(values) => values.len(),
+            Self::Int(values) => values.len(),
+            Self::Long(values) => values.len(),
+            Self::Int96(values) => values.len(),
+            Self::Float(values) => values.len(),
+            Self::Double(values) => values.len(),
+            Self::Bytes(values) => values.len(),
+            Self::Fixed(values) => values.len(),
+        }
+    }
+
     fn get(&self, at: usize) -> Option<Cell<'_>> {
         Some(match self {
             Self::Bool(values) => Cell::Bool(*values.get(at)?),

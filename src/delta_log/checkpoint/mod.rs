@@ -1,27 +1,28 @@
 //! Checkpoints: the whole state of a table at one version, kept in columns.
 //!
 //! The way through it: `fetched` gets the footer and the columns of a Parquet file from a store;
-//! `column` reads one column, batch by batch; `shape` finds the columns that matter in whatever schema
+//! `pages` and `column` read one column, batch by batch; `shape` finds the columns that matter in whatever schema
 //! a writer chose; `rows` makes actions of them; `text` spells values of typed columns as a log does.
 //! What a v2 checkpoint leaves to sidecars, or says in JSON, is followed here.
 //! Source: Delta protocol, "Checkpoints".
 
 mod column;
 mod fetched;
+mod pages;
 mod rows;
 mod shape;
 mod text;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use assets::delta::Unreadable;
 use assets::delta::action::{
     FileAction, MetadataAction, ProtocolAction, SidecarAction, TransactionAction, read_actions,
 };
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 
 use super::listing::Checkpoint;
 use super::store::LogStore;
+use crate::panics;
 
 /// One row of a checkpoint. Rows of other kinds are passed over, tombstones among them.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,6 +137,10 @@ fn broken(detail: &str) -> Problem {
     Problem::Broken(detail.to_owned())
 }
 
+fn rows_of(group: &RowGroupMetaData) -> Result<usize, Problem> {
+    usize::try_from(group.num_rows()).map_err(|_| broken("it has less than no rows"))
+}
+
 fn read_columns(
     store: &dyn LogStore,
     name: &str,
@@ -143,8 +148,8 @@ fn read_columns(
     take: &mut dyn FnMut(Row<'_>),
 ) -> Result<(), Problem> {
     // The parser of the format panics on some damaged files. Nothing of it is used afterwards.
-    let read = AssertUnwindSafe(|| rows::read(store, name, wanted, take));
-    catch_unwind(read).unwrap_or_else(|_| Err(broken("its columns contradict each other")))
+    panics::held(|| rows::read(store, name, wanted, take))
+        .unwrap_or_else(|| Err(broken("its columns contradict each other")))
 }
 
 fn read_json(
@@ -198,4 +203,4 @@ fn percent_decoded(path: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -15,7 +15,7 @@ use super::column::Cell;
 use super::fetched::Footer;
 use super::shape::{Columns, Repeated, Role, Shape, Single, Typed};
 use super::text::{json, partition_text};
-use super::{CheckpointRow, Problem, Row, Wanted, broken};
+use super::{CheckpointRow, Problem, Row, Wanted, broken, rows_of};
 use crate::delta_log::store::LogStore;
 
 /// How many rows are read at once: enough that each column is read in long strides, and few enough to
@@ -37,14 +37,23 @@ pub(super) fn read(
     };
     for group in footer.metadata.row_groups() {
         let mut columns = shape.open((store, name), &footer, group)?;
-        loop {
-            let rows = columns.read(BATCH)?;
+        if columns.0.is_empty() {
+            continue;
+        }
+        let mut left = rows_of(group)?;
+        while left > 0 {
+            let rows = columns.read(left.min(BATCH))?;
+            if rows == 0 {
+                return Err(broken("it has fewer rows than it says"));
+            }
             for _ in 0..rows {
                 one_row(&mut columns, paths, take)?;
             }
-            if rows < BATCH {
-                break;
-            }
+            columns.check_used_up()?;
+            left -= rows;
+        }
+        if columns.read(1)? > 0 {
+            return Err(broken("it has more rows than it says"));
         }
     }
     Ok(())
@@ -55,20 +64,37 @@ pub(super) fn read(
 struct Found<'a> {
     add: FileAction<'a>,
     has_add: bool,
-    partition_keys: Vec<Cow<'a, str>>,
-    partition_values: Vec<Option<Cow<'a, str>>>,
+    partition: Pairs,
     typed_partition: Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>,
     vector: Option<DeletionVector<'a>>,
     statistics: Statistics,
     metadata: MetadataAction,
     has_metadata: bool,
-    keys: Vec<String>,
-    values: Vec<Option<String>>,
+    configuration: Pairs,
     protocol: ProtocolAction,
     has_protocol: bool,
     txn: TransactionAction,
     has_txn: bool,
     sidecar: Option<SidecarAction>,
+}
+
+/// The entries of a map; one without a key where it has none.
+#[derive(Default)]
+struct Pairs {
+    keys: Vec<Option<String>>,
+    values: Vec<Option<String>>,
+}
+
+impl Pairs {
+    fn entries(self) -> Result<impl Iterator<Item = (String, Option<String>)>, Problem> {
+        let mut pairs = self.keys.iter().zip(&self.values);
+        let is_whole = self.keys.len() == self.values.len();
+        if !is_whole || pairs.any(|(key, value)| key.is_none() && value.is_some()) {
+            return Err(broken("a map has values without keys"));
+        }
+        let pairs = self.keys.into_iter().zip(self.values);
+        Ok(pairs.filter_map(|(key, value)| Some((key?, value))))
+    }
 }
 
 /// Statistics that are told in typed columns.
@@ -92,8 +118,9 @@ fn one_row(
             Role::Repeated(repeated) => {
                 let mut entry = column.entry(true);
                 while let Some(value) = entry {
-                    let text = value.cell().and_then(Cell::text).map(str::to_owned);
-                    found.entry(*repeated, text);
+                    let text = |cell: Cell<'_>| cell.text().map(str::to_owned);
+                    let text = value.cell().map(|cell| text(cell).ok_or_else(no_text));
+                    found.entry(*repeated, text.transpose()?);
                     entry = column.entry(false);
                 }
             }
@@ -108,14 +135,17 @@ fn one_row(
             }
         }
     }
-    found.show(paths, take);
-    Ok(())
+    found.show(paths, take)
+}
+
+fn no_text() -> Problem {
+    broken("a text is no text")
 }
 
 impl<'a> Found<'a> {
     /// Takes the value of a column with one value.
     fn cell(&mut self, single: Single, cell: Cell<'a>) -> Result<(), Problem> {
-        let text = || cell.text().ok_or_else(|| broken("a text is no text"));
+        let text = || cell.text().ok_or_else(no_text);
         let number = || cell.number().ok_or_else(|| broken("a number is no number"));
         let count = || number().map(|number| u64::try_from(number).ok());
         let small = || number().map(|number| u32::try_from(number).unwrap_or(u32::MAX));
@@ -161,9 +191,12 @@ impl<'a> Found<'a> {
         let statistics = &mut self.statistics;
         match typed {
             Typed::Partition(name) => {
-                let value = cell.and_then(|cell| partition_text(cell, column));
-                let pair = (Cow::Owned(name.clone()), value.map(Cow::Owned));
-                self.typed_partition.push(pair);
+                let value = cell.map(|cell| partition_text(cell, column));
+                // What has no spelling is not said, which is not null.
+                if value != Some(None) {
+                    let pair = (Cow::Owned(name.clone()), value.flatten().map(Cow::Owned));
+                    self.typed_partition.push(pair);
+                }
             }
             Typed::Rows => statistics.rows = cell.and_then(Cell::number),
             Typed::Tight => statistics.is_tight = cell.and_then(Cell::flag),
@@ -177,10 +210,10 @@ impl<'a> Found<'a> {
     fn entry(&mut self, repeated: Repeated, text: Option<String>) {
         let protocol = &mut self.protocol;
         match repeated {
-            Repeated::PartitionKey => self.partition_keys.extend(text.map(Cow::Owned)),
-            Repeated::PartitionValue => self.partition_values.push(text.map(Cow::Owned)),
-            Repeated::MetadataKey => self.keys.extend(text),
-            Repeated::MetadataValue => self.values.push(text),
+            Repeated::PartitionKey => self.partition.keys.push(text),
+            Repeated::PartitionValue => self.partition.values.push(text),
+            Repeated::MetadataKey => self.configuration.keys.push(text),
+            Repeated::MetadataValue => self.configuration.values.push(text),
             Repeated::MetadataPartitionColumns => {
                 let columns = self.metadata.partition_columns.get_or_insert_default();
                 columns.extend(text);
@@ -204,16 +237,14 @@ impl<'a> Found<'a> {
         self.vector.get_or_insert_default()
     }
 
-    fn show(mut self, paths: &[Vec<String>], take: &mut dyn FnMut(Row<'_>)) {
+    fn show(mut self, paths: &[Vec<String>], take: &mut dyn FnMut(Row<'_>)) -> Result<(), Problem> {
         if self.has_add {
-            let pairs = if self.typed_partition.is_empty() {
-                self.partition_keys
-                    .into_iter()
-                    .zip(self.partition_values)
-                    .collect()
-            } else {
-                self.typed_partition
-            };
+            let mut pairs = self.typed_partition;
+            if pairs.is_empty() {
+                let told = self.partition.entries()?;
+                let told = told.map(|(key, value)| (Cow::Owned(key), value.map(Cow::Owned)));
+                pairs = told.collect();
+            }
             self.add.partition_values = Some(PartitionValues(pairs));
             self.add.deletion_vector = self.vector;
             if self.add.stats.is_none() {
@@ -222,7 +253,7 @@ impl<'a> Found<'a> {
             take(Row::Action(CheckpointRow::Add(self.add)));
         }
         if self.has_metadata {
-            let pairs = self.keys.into_iter().zip(self.values);
+            let pairs = self.configuration.entries()?;
             let configuration: BTreeMap<String, Value> = pairs
                 .map(|(key, value)| (key, value.map_or(Value::Null, Value::String)))
                 .collect();
@@ -239,6 +270,7 @@ impl<'a> Found<'a> {
         if let Some(sidecar) = self.sidecar {
             take(Row::Sidecar(sidecar));
         }
+        Ok(())
     }
 }
 

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 
 use super::column::Column;
@@ -82,16 +81,26 @@ impl Shape {
                 found.push((role, index));
             }
         }
-        // Where partitions and statistics are told as texts, their typed twins are not read.
-        let has = |role: &Role| found.iter().any(|(other, _)| other == role);
-        let has_values = has(&Role::Repeated(Repeated::PartitionValue));
-        let has_stats = has(&Role::Single(Single::AddStats));
-        found.retain(|(role, _)| match role {
-            Role::Typed(Typed::Partition(_)) => !has_values,
-            Role::Typed(_) => !has_stats,
-            Role::Single(_) | Role::Repeated(_) => true,
-        });
+        // Where partitions are told as texts, their typed twins are not read: all files have them.
+        let values = Role::Repeated(Repeated::PartitionValue);
+        if found.iter().any(|(role, _)| *role == values) {
+            found.retain(|(role, _)| !matches!(role, Role::Typed(Typed::Partition(_))));
+        }
         Self(found)
+    }
+
+    /// Returns whether every file of a row group has its statistics as a text, so that their typed
+    /// twins need not be read.
+    fn has_texts(&self, group: &RowGroupMetaData) -> bool {
+        let nulls = |single: Single| {
+            let (_, index) = self
+                .0
+                .iter()
+                .find(|(role, _)| *role == Role::Single(single))?;
+            nulls(group, *index)
+        };
+        let without_text = nulls(Single::AddStats);
+        without_text.is_some() && without_text == nulls(Single::AddPath)
     }
 
     /// Opens the columns in one row group, fetched in one request.
@@ -101,11 +110,16 @@ impl Shape {
         footer: &Footer,
         group: &RowGroupMetaData,
     ) -> Result<Columns, Problem> {
-        let used: Vec<&(Role, usize)> = self
-            .0
-            .iter()
-            .filter(|(_, i)| !is_empty(group, *i))
-            .collect();
+        let has_texts = self.has_texts(group);
+        let is_used = |(role, index): &&(Role, usize)| {
+            match role {
+                // Null is a partition like others.
+                Role::Typed(Typed::Partition(_)) => true,
+                Role::Typed(_) => !has_texts && !is_empty(group, *index),
+                Role::Single(_) | Role::Repeated(_) => !is_empty(group, *index),
+            }
+        };
+        let used: Vec<&(Role, usize)> = self.0.iter().filter(is_used).collect();
         let indices: Vec<usize> = used.iter().map(|(_, index)| *index).collect();
         if indices.is_empty() {
             return Ok(Columns(Vec::new()));
@@ -126,8 +140,12 @@ fn is_empty(group: &RowGroupMetaData, index: usize) -> bool {
         return true;
     };
     let is_flat = column.column_descr().max_rep_level() == 0;
-    let nulls = column.statistics().and_then(Statistics::null_count_opt);
-    is_flat && nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
+    is_flat && nulls(group, index).is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
+}
+
+/// Returns how many nulls a column has in a row group, where its writer says so.
+fn nulls(group: &RowGroupMetaData, index: usize) -> Option<u64> {
+    group.columns().get(index)?.statistics()?.null_count_opt()
 }
 
 fn role(parts: &[&str], wanted: Wanted<'_>) -> Option<Role> {
@@ -199,5 +217,13 @@ impl Columns {
             }
         }
         Ok(read.unwrap_or(0))
+    }
+
+    /// Fails where the rows that were read did not take all that was read.
+    pub(super) fn check_used_up(&self) -> Result<(), Problem> {
+        if self.0.iter().all(|(_, column)| column.is_used_up()) {
+            return Ok(());
+        }
+        Err(super::broken("its rows do not add up"))
     }
 }

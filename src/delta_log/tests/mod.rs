@@ -1,12 +1,16 @@
 //! Logs written by hand, one per rule, and what a reading says of them.
 
+mod bounds;
+mod checkpoints;
 mod cold;
 mod contents;
 mod damage;
+mod details;
 mod laws;
 mod maintenance;
 mod many;
 mod past;
+mod remade;
 mod warm;
 
 use std::fs::{self, File};
@@ -17,8 +21,10 @@ use assets::TableId;
 use assets::delta::name::{checksum_file, commit_file};
 use assets::delta::{Commit, Continuity, KnownHead, Reading, Unreadable, Update};
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::checkpoint::tests::{SPARK, in_columns, plainly, written};
 use super::{Ask, LocalStore, LogStore, Look, read};
 
 const PROTOCOL: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
@@ -89,6 +95,25 @@ impl Table {
         self.raw(&format!("{version:020}.checkpoint.parquet"), b"PAR1");
     }
 
+    /// A checkpoint of these actions, written at its version's second.
+    fn checkpoint_of(&self, version: u64, actions: &[Value]) {
+        let rows: Vec<Value> = actions.iter().map(in_columns).collect();
+        let name = format!("{version:020}.checkpoint.parquet");
+        self.raw(&name, &written(SPARK, &rows, plainly()));
+        let file = File::options().append(true).open(self.file(&name)).unwrap();
+        let time = UNIX_EPOCH + Duration::from_secs(version);
+        file.set_modified(time).unwrap();
+    }
+
+    /// Removes the commits before a version.
+    fn clean(&self, below: u64) {
+        for version in 0..below {
+            if self.file(&commit_file(version)).exists() {
+                self.delete(version);
+            }
+        }
+    }
+
     fn checksum(&self, version: u64, id: &str) {
         let text = format!(
             r#"{{"numFiles":1,"metadata":{{"id":"{id}"}},"protocol":{{"minReaderVersion":1}}}}"#
@@ -128,6 +153,33 @@ impl Table {
 
 fn metadata(id: &str) -> String {
     format!(r#"{{"metaData":{{"id":"{id}","partitionColumns":[],"configuration":{{}}}}}}"#)
+}
+
+/// What a table is: columns with type and physical name, and the names of the partition columns.
+fn described(
+    id: &str,
+    columns: &[(&str, &str, Option<&str>)],
+    partitioned_by: &[&str],
+    configuration: &Value,
+) -> Value {
+    let field = |(name, kind, physical): &(&str, &str, Option<&str>)| {
+        let physical = physical.map(|name| json!({ "delta.columnMapping.physicalName": name }));
+        json!({
+            "name": name, "type": kind, "nullable": true,
+            "metadata": physical.unwrap_or_else(|| json!({})),
+        })
+    };
+    let fields: Vec<Value> = columns.iter().map(field).collect();
+    let schema = json!({ "type": "struct", "fields": fields }).to_string();
+    json!({ "metaData": {
+        "id": id, "schemaString": schema, "partitionColumns": partitioned_by,
+        "configuration": configuration,
+    }})
+}
+
+/// The protocol as an action.
+fn protocol() -> Value {
+    serde_json::from_str(PROTOCOL).unwrap()
 }
 
 fn operation(name: &str) -> String {

@@ -7,6 +7,7 @@ mod leases;
 mod memory;
 mod opening;
 mod random;
+mod tables;
 mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};

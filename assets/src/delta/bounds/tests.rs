@@ -220,4 +220,60 @@ proptest! {
         let greatest = values.iter().max().unwrap();
         prop_assert_eq!(shown(&all), format!("{least}..{greatest}"));
     }
+
+    #[test]
+    fn what_is_surely_held_widens_nothing(
+        days in prop::collection::vec((-1_000_000_i64..4_000_000, 0_u32..86_400, 0_u32..1000), 1..6),
+        other in prop::collection::vec((-1_000_000_i64..4_000_000, 0_u32..86_400, 0_u32..1000), 2),
+    ) {
+        type Spelling = fn(&(i64, u32, u32)) -> serde_json::Value;
+        let number: Spelling = |(day, _, _)| json!(day);
+        let date: Spelling = |(day, _, _)| json!(at(*day, 0, 0).format("%Y-%m-%d").to_string());
+        let instant: Spelling = |(day, second, milli)| {
+            json!(at(*day, *second, *milli).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+        };
+        for (data_type, spelling) in
+            [(DataType::Long, number), (DataType::Date, date), (DataType::Timestamp, instant)]
+        {
+            let files: Vec<_> = days.iter().map(spelling).map(|v| range(&between(v.clone(), v), &data_type)).collect();
+            let all = union(&files, &data_type);
+            let (min, max) = (spelling(&other[0]), spelling(&other[1]));
+            let texts = [&min, &max].map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+            if all.surely_holds(&texts[0], &texts[1], &data_type) {
+                let wider = union(&[all.clone(), range(&between(min, max), &data_type)], &data_type);
+                prop_assert_eq!(wider, all);
+            }
+        }
+    }
+}
+
+fn at(day: i64, second: u32, milli: u32) -> chrono::DateTime<chrono::Utc> {
+    let millis = (day * 86_400 + i64::from(second)) * 1000 + i64::from(milli);
+    chrono::DateTime::from_timestamp_millis(millis).unwrap()
+}
+
+#[test]
+fn a_value_well_inside_is_surely_held() {
+    let held = |least: &str, greatest: &str, value: &str, data_type: DataType| {
+        let all = range(&between(least, greatest), &data_type);
+        all.surely_holds(value, value, &data_type)
+    };
+    assert!(range(&between(1, 9), &DataType::Long).surely_holds("2", "8", &DataType::Long));
+    assert!(!range(&between(1, 9), &DataType::Long).surely_holds("1", "8", &DataType::Long));
+    assert!(held(
+        "2026-01-01",
+        "2026-03-01",
+        "2026-02-01",
+        DataType::Date
+    ));
+    let instants = ("2026-01-01T00:00:00.000Z", "2026-03-01T00:00:00.000Z");
+    let value = "2026-02-01T00:00:00.500Z";
+    assert!(held(instants.0, instants.1, value, DataType::Timestamp));
+    assert!(!held(
+        instants.0,
+        instants.1,
+        "2026-02-01 00:00:00",
+        DataType::Timestamp
+    ));
+    assert!(!ColumnRange::UNKNOWN.surely_holds("2", "8", &DataType::Long));
 }

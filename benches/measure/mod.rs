@@ -13,15 +13,14 @@ pub(crate) fn cpu<T>(run: impl FnOnce() -> T) -> (T, f64) {
     (done, spent.as_secs_f64() * 1000.0)
 }
 
-/// Runs something so many times and returns the median of its CPU times, in milliseconds.
-pub(crate) fn median_cpu(times: usize, mut run: impl FnMut()) -> f64 {
-    let mut spent: Vec<f64> = (0..times).map(|_| cpu(&mut run).1).collect();
-    spent.sort_by(f64::total_cmp);
-    spent.get(times / 2).copied().unwrap_or(f64::NAN)
+/// Returns the middle one of some figures.
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The CPU time of all threads so far, those that ended included.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);

@@ -1,1 +1,0 @@
-//! Tests of checkpoints in every shape.
