@@ -6,10 +6,11 @@ use parquet::basic::Type;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType, Int96};
 use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::fetched::Fetched;
-use super::pages::Pages;
+use super::pages::{self, CheckedPages};
 use super::{Problem, broken};
 
 /// A column under way.
@@ -68,8 +69,17 @@ impl Column {
             .columns()
             .get(index)
             .ok_or_else(|| broken("a column is missing"))?;
-        let pages = Pages::of(file, meta, super::rows_of(group)?)?;
         let descriptor = meta.column_descr_ptr();
+        let rows = super::rows_of(group)?;
+        pages::check(
+            file.chunk(meta)?,
+            &descriptor,
+            u64::try_from(rows).unwrap_or(u64::MAX),
+        )?;
+        let pages = CheckedPages {
+            source: SerializedPageReader::new(Arc::clone(file), meta, rows, None)?,
+            column: Arc::clone(&descriptor),
+        };
         let values = match descriptor.physical_type() {
             Type::BOOLEAN => Values::Bool(Vec::new()),
             Type::INT32 => Values::Int(Vec::new()),

@@ -2,13 +2,17 @@
 
 use std::ops::Range;
 
+use assets::delta::Unreadable;
 use bytes::{Buf, Bytes};
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::footer::{check_rows, check_schema};
 use super::{Problem, broken};
-use crate::delta_log::store::LogStore;
+use crate::delta_log::store::{LARGEST_FILE, LogStore};
 
 /// What is fetched first: mostly the whole footer.
 const TAIL: u64 = 64 * 1024;
@@ -49,7 +53,9 @@ impl Footer {
         } else {
             fetch(store, name, footer_start..footer_end)?
         };
+        check_schema(&footer)?;
         let metadata = ParquetMetaDataReader::decode_metadata(&footer)?;
+        check_rows(&metadata, size)?;
         Ok(Self { metadata, size })
     }
 
@@ -77,7 +83,7 @@ impl Footer {
             let end = end.ok_or_else(|| broken("a column ends behind the file"))?;
             ranges.push(start..end);
         }
-        let parts = store.read_ranges(name, &ranges)?;
+        let parts = parts_of(store, name, &ranges)?;
         Ok(Fetched {
             size: self.size,
             parts: ranges.into_iter().zip(parts).collect(),
@@ -85,8 +91,33 @@ impl Footer {
     }
 }
 
+/// Fetches parts, all of which have to be there.
+fn parts_of(
+    store: &dyn LogStore,
+    name: &str,
+    ranges: &[Range<u64>],
+) -> Result<Vec<Bytes>, Problem> {
+    let length = |range: &Range<u64>| range.end.saturating_sub(range.start);
+    let bytes = ranges.iter().map(length).fold(0, u64::saturating_add);
+    if bytes > LARGEST_FILE {
+        return Err(Problem::Store(Unreadable::TooLarge {
+            name: name.to_owned(),
+            bytes,
+            limit: LARGEST_FILE,
+        }));
+    }
+    let parts = store.read_ranges(name, ranges)?;
+    let is_whole = |(part, range): (&Bytes, &Range<u64>)| {
+        u64::try_from(part.len()).is_ok_and(|got| got == length(range))
+    };
+    if parts.len() != ranges.len() || !parts.iter().zip(ranges).all(is_whole) {
+        return Err(broken("it was cut while it was read"));
+    }
+    Ok(parts)
+}
+
 fn fetch(store: &dyn LogStore, name: &str, range: Range<u64>) -> Result<Bytes, Problem> {
-    let mut parts = store.read_ranges(name, &[range])?;
+    let mut parts = parts_of(store, name, &[range])?;
     parts.pop().ok_or_else(|| broken("nothing came back"))
 }
 
@@ -119,6 +150,16 @@ impl Fetched {
             return Err(ParquetError::EOF(format!("byte {start} was not fetched")));
         }
         Ok(bytes.slice(at..))
+    }
+}
+
+impl Fetched {
+    /// Returns the bytes of a column that was fetched.
+    pub(super) fn chunk(&self, column: &ColumnChunkMetaData) -> Result<&[u8], Problem> {
+        let (start, _) = column.byte_range();
+        let part = self.parts.iter().find(|(range, _)| range.start == start);
+        let (_, bytes) = part.ok_or_else(|| broken("a column was not fetched"))?;
+        Ok(bytes)
     }
 }
 

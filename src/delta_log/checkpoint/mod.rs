@@ -1,17 +1,22 @@
 //! Checkpoints: the whole state of a table at one version, kept in columns.
 //!
 //! The way through it: `fetched` gets the footer and the columns of a Parquet file from a store;
+//! `footer`, `pages`, `levels` and `encoded` look (by `thrift`) at whatever would be believed too readily;
 //! `pages` and `column` read one column, batch by batch; `shape` finds the columns that matter in whatever schema
 //! a writer chose; `rows` makes actions of them; `text` spells values of typed columns as a log does.
 //! What a v2 checkpoint leaves to sidecars, or says in JSON, is followed here.
 //! Source: Delta protocol, "Checkpoints".
 
 mod column;
+mod encoded;
 mod fetched;
+mod footer;
+mod levels;
 mod pages;
 mod rows;
 mod shape;
 mod text;
+mod thrift;
 
 use assets::delta::Unreadable;
 use assets::delta::action::{
@@ -130,6 +135,12 @@ impl From<Unreadable> for Problem {
 impl From<ParquetError> for Problem {
     fn from(error: ParquetError) -> Self {
         Self::Broken(error.to_string())
+    }
+}
+
+impl From<thrift::NoThrift> for Problem {
+    fn from(_: thrift::NoThrift) -> Self {
+        broken("a header is damaged")
     }
 }
 

@@ -97,11 +97,61 @@ fn fault_34_a_footer_that_counts_other_rows_than_there_are_is_broken() {
             damaged[at] = other;
             let lied = is_held(damaged);
             if let Err(Unreadable::BrokenCheckpoint { detail, .. }) = &lied {
-                told[way] += usize::from(detail.contains("rows than it says"));
+                told[way] += usize::from(detail.contains("rows"));
             }
         }
     }
     assert!(told[0] > 0 && told[1] > 0, "{told:?}");
+}
+
+#[test]
+fn fault_34_a_schema_as_deep_as_a_well_is_broken() {
+    // A version, then a list of groups, each of the name `a` and with one child.
+    let mut footer = vec![0x15, 0x02, 0x19, 0xfc, 0xc0, 0x9a, 0x0c];
+    for _ in 0..200_000 {
+        footer.extend([0x48, 0x01, b'a', 0x15, 0x02, 0x00]);
+    }
+    footer.push(0);
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    let bytes = [b"PAR1", footer.as_slice(), &length, b"PAR1"].concat();
+    assert_broken(see_one(bytes, FILES), "nests too deeply");
+}
+
+/// Numbers before encoded values say how many follow: whatever they claim, memory stays what it is.
+#[test]
+fn fault_34_a_page_that_claims_too_much_is_broken() {
+    let rows: Vec<Value> = (0..60)
+        .map(|n| file(&format!("f{n}"), Some("1"), n))
+        .collect();
+    let mut told = 0;
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        for has_dictionary in [false, true] {
+            let properties = WriterProperties::builder()
+                .set_writer_version(version)
+                .set_dictionary_enabled(has_dictionary)
+                .set_compression(Compression::UNCOMPRESSED);
+            let bytes = written(SPARK, &rows, (1_000_000, properties));
+            assert_eq!(is_held(bytes.clone()).unwrap().files.len(), 60);
+            let metadata = ParquetMetaDataReader::new()
+                .parse_and_finish(&Bytes::from(bytes.clone()))
+                .unwrap();
+            for column in metadata.row_group(0).columns() {
+                let starts = [
+                    Some(column.data_page_offset()),
+                    column.dictionary_page_offset(),
+                ];
+                for start in starts.into_iter().flatten() {
+                    for offset in (0..48).step_by(3) {
+                        let at = usize::try_from(start).unwrap() + offset;
+                        let mut damaged = bytes.clone();
+                        damaged[at..at + 7].fill(0xff);
+                        told += usize::from(is_held(damaged).is_err());
+                    }
+                }
+            }
+        }
+    }
+    assert!(told > 100, "{told}");
 }
 
 #[test]
