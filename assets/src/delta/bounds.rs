@@ -120,6 +120,17 @@ impl ColumnRange {
     }
 }
 
+/// Compares two values, mostly by a glance.
+fn compare(a: &str, b: &str, data_type: &DataType) -> Option<Ordering> {
+    if surely_less(a, b, data_type) {
+        return Some(Ordering::Less);
+    }
+    if surely_less(b, a, data_type) {
+        return Some(Ordering::Greater);
+    }
+    scalar::compare(a, b, data_type)
+}
+
 /// Compares two values without looking closely at how they are spelled.
 fn surely_less(a: &str, b: &str, data_type: &DataType) -> bool {
     /// Until the seconds; what comes after cannot turn the order of what differs before.
@@ -170,7 +181,7 @@ impl Edge {
         let Some(value) = value.and_then(|text| scalar::canonical(text, data_type, Tz::UTC)) else {
             return Self::Unknown;
         };
-        if scalar::compare(&value, &value, data_type).is_none() {
+        if !scalar::is_ordered(&value, data_type) {
             return Self::Unknown;
         }
         Self::Known(Bound {
@@ -186,7 +197,7 @@ impl Edge {
             (_, Self::Unknown) => *self = Self::Unknown,
             (Self::Empty, other) => *self = other,
             (Self::Known(bound), Self::Known(other)) => {
-                match scalar::compare(&other.value, &bound.value, data_type) {
+                match compare(&other.value, &bound.value, data_type) {
                     None => *self = Self::Unknown,
                     // Where one of two is reached, it is reached.
                     Some(Ordering::Equal) => bound.is_exact |= other.is_exact,

@@ -47,6 +47,29 @@ fn boolean(text: &str) -> Option<&'static str> {
         .find(|word| text.eq_ignore_ascii_case(word))
 }
 
+/// Whether a value as [`canonical`] spells it can be compared with others of its type.
+pub(super) fn is_ordered(value: &str, data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Byte
+        | DataType::Short
+        | DataType::Integer
+        | DataType::Long
+        | DataType::Decimal { .. }
+        | DataType::Boolean
+        | DataType::Date
+        | DataType::Timestamp
+        | DataType::TimestampNtz
+        | DataType::String => true,
+        // Some are no numbers.
+        DataType::Float | DataType::Double => compare(value, value, data_type).is_some(),
+        DataType::Binary
+        | DataType::Struct(_)
+        | DataType::Array { .. }
+        | DataType::Map { .. }
+        | DataType::Other(_) => false,
+    }
+}
+
 /// Compares two values; `None` where one of them is no value of the type, or the type has no order.
 pub(super) fn compare(a: &str, b: &str, data_type: &DataType) -> Option<Ordering> {
     match data_type {

@@ -120,6 +120,11 @@ impl Column {
         }
     }
 
+    /// Returns whether anything that was read is a value.
+    pub(super) fn has_values(&self) -> bool {
+        self.values.len() > 0
+    }
+
     /// Returns whether everything that was read was taken: where something is left, the levels of the
     /// column contradict its rows.
     pub(super) fn is_used_up(&self) -> bool {

@@ -46,11 +46,14 @@ pub(super) fn read(
             if rows == 0 {
                 return Err(broken("it has fewer rows than it says"));
             }
+            left -= rows;
+            if !columns.have_values() {
+                continue;
+            }
             for _ in 0..rows {
                 one_row(&mut columns, paths, take)?;
             }
             columns.check_used_up()?;
-            left -= rows;
         }
         if columns.read(1)? > 0 {
             return Err(broken("it has more rows than it says"));

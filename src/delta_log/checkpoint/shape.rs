@@ -219,6 +219,12 @@ impl Columns {
         Ok(read.unwrap_or(0))
     }
 
+    /// Returns whether the rows that were read have a value in any column: most rows of a checkpoint are
+    /// files, of which nothing may be wanted.
+    pub(super) fn have_values(&self) -> bool {
+        self.0.iter().any(|(_, column)| column.has_values())
+    }
+
     /// Fails where the rows that were read did not take all that was read.
     pub(super) fn check_used_up(&self) -> Result<(), Problem> {
         if self.0.iter().all(|(_, column)| column.is_used_up()) {

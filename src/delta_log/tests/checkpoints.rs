@@ -193,6 +193,30 @@ fn fault_34_an_older_checkpoint_serves_where_the_newest_one_is_broken() {
 }
 
 #[test]
+fn rows_that_a_checkpoint_does_not_tell_are_told_by_the_commits_below_it() {
+    let table = Table::empty();
+    table.commit(0, &[PROTOCOL, &partitioned_by_number("t").to_string()]);
+    table.commit(1, &[&add("a", 1).to_string(), &add("b", 2).to_string()]);
+    table.commit(2, &[r#"{"remove":{"path":"a","dataChange":true}}"#]);
+    let untold = json!({ "add": {
+        "path": "b", "dataChange": true, "partitionValues": { "p": "2" },
+    }});
+    table.checkpoint_of(2, &state(&[untold]));
+    table.commit(3, &[&add("c", 2).to_string()]);
+    let contents = |head: KnownHead| head.details.contents.unwrap();
+    let told = contents(update(read_counted(&table, None)).head);
+    assert_eq!((told.files, told.rows), (2, Some(4)));
+
+    // Where a commit below is gone or damaged, the checkpoint counts all the same.
+    table.raw(&commit_file(1), b"{\"add\":");
+    let untold = contents(update(read_counted(&table, None)).head);
+    assert_eq!((untold.files, untold.rows), (2, None));
+    table.clean(2);
+    let untold = contents(update(read_counted(&table, None)).head);
+    assert_eq!((untold.files, untold.rows), (2, None));
+}
+
+#[test]
 fn a_removed_file_is_placed_by_a_checkpoint() {
     let table = Table::empty();
     table.commit(4, &[&operation("NOTHING")]);

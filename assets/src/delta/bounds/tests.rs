@@ -222,6 +222,24 @@ proptest! {
     }
 
     #[test]
+    fn a_glance_sees_what_a_closer_look_does(
+        a in (-1_000_000_i64..4_000_000, 0_u32..86_400, 0_u32..1000),
+        days in -2_i64..3,
+        later in (0_u32..86_400, 0_u32..1000),
+    ) {
+        let (a, b) = (at(a.0, a.1, a.2), at(a.0 + days, later.0, later.1));
+        let texts = |pattern: &str| [a, b].map(|at| at.format(pattern).to_string());
+        for (data_type, [a, b]) in [
+            (DataType::Date, texts("%Y-%m-%d")),
+            (DataType::Timestamp, texts("%Y-%m-%dT%H:%M:%S%.3fZ")),
+            (DataType::Timestamp, texts("%Y-%m-%d %H:%M:%S%.f+01:00")),
+            (DataType::TimestampNtz, texts("%Y-%m-%d %H:%M:%S%.f")),
+        ] {
+            prop_assert_eq!(compare(&a, &b, &data_type), scalar::compare(&a, &b, &data_type));
+        }
+    }
+
+    #[test]
     fn what_is_surely_held_widens_nothing(
         days in prop::collection::vec((-1_000_000_i64..4_000_000, 0_u32..86_400, 0_u32..1000), 1..6),
         other in prop::collection::vec((-1_000_000_i64..4_000_000, 0_u32..86_400, 0_u32..1000), 2),

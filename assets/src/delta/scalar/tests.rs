@@ -316,6 +316,7 @@ proptest! {
             let elsewhere = canonical(&spelt, &data_type, Tz::Asia__Tokyo);
             prop_assert_eq!(elsewhere.as_deref(), Some(spelt.as_str()));
             let order = compare(&spelt, &spelt, &data_type);
+            prop_assert_eq!(is_ordered(&spelt, &data_type), order.is_some());
             prop_assert!(matches!(order, None | Some(Ordering::Equal)), "{spelt} {order:?}");
         }
     }

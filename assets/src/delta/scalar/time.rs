@@ -46,13 +46,23 @@ pub(super) fn instant(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
 
 /// Writes an instant in UTC.
 pub(super) fn write_instant(at: DateTime<Utc>) -> String {
-    let at = at.naive_utc();
-    format!("{}{}Z", at.format("%Y-%m-%dT%H:%M:%S"), fraction(at))
+    write(at.naive_utc(), 'T') + "Z"
 }
 
 /// Writes a date and a time of day.
 pub(super) fn write_local(at: NaiveDateTime) -> String {
-    format!("{}{}", at.format("%Y-%m-%d %H:%M:%S"), fraction(at))
+    write(at, ' ')
+}
+
+/// Writes number by number: there may be one for each file of a table, and patterns of letters take
+/// three times as long.
+fn write(at: NaiveDateTime, between: char) -> String {
+    let (year, month, day) = (at.year(), at.month(), at.day());
+    let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+    format!(
+        "{year:04}-{month:02}-{day:02}{between}{hour:02}:{minute:02}:{second:02}{}",
+        fraction(at)
+    )
 }
 
 /// The fraction of a second without zeros at its end, and nothing at all where it is zero.
