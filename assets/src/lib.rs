@@ -17,6 +17,7 @@ pub mod delta;
 pub mod diagnostic;
 pub mod duration;
 pub mod key;
+pub mod partition;
 pub mod policy;
 pub mod relation;
 pub mod resolve;

@@ -1,0 +1,3 @@
+//! Partitions: how an asset divides into windows of time and values.
+
+mod timeline;
