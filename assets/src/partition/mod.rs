@@ -1,3 +1,4 @@
 //! Partitions: how an asset divides into windows of time and values.
 
+mod set;
 mod timeline;

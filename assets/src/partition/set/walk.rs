@@ -1,0 +1,68 @@
+//! What is in a set, one after the other: ranges, or single partitions.
+
+use super::spans::Span;
+use super::{Partition, PartitionSet, Shape};
+
+/// Partitions that follow each other in one part of a definition; the others are the same for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionRange {
+    /// The first one.
+    pub first: Partition,
+    /// The last one, inclusive.
+    pub last: Partition,
+    /// How many there are: for a product, in all combinations from the first to the last.
+    pub count: u64,
+}
+
+impl PartitionSet {
+    /// Returns the ranges, in the order of the ordinals: as many as the representation has. A set of
+    /// everything has none to tell; [meet](Self::intersection) it with those that exist.
+    pub fn ranges(&self) -> Box<dyn Iterator<Item = PartitionRange> + '_> {
+        let range = |span: Span| PartitionRange {
+            first: Partition::single(span.start),
+            last: Partition::single(span.end - 1),
+            count: span.len(),
+        };
+        match &self.0 {
+            Shape::Nothing | Shape::Everything => Box::new(std::iter::empty()),
+            Shape::Windows(spans) => Box::new(spans.iter().map(range)),
+            Shape::Values(bits) => {
+                let spans: Vec<Span> = bits.to_spans().iter().collect();
+                Box::new(spans.into_iter().map(range))
+            }
+            Shape::Product(runs) => Box::new(runs.iter().flat_map(|(span, set)| {
+                set.ranges().map(move |inner| PartitionRange {
+                    first: inner.first.behind(span.start),
+                    last: inner.last.behind(span.end - 1),
+                    count: inner.count.saturating_mul(span.len()),
+                })
+            })),
+        }
+    }
+
+    /// Returns the partitions, in the order of the ordinals; none of a set of everything, as for
+    /// [`ranges`](Self::ranges).
+    pub fn iter(&self) -> Box<dyn Iterator<Item = Partition> + '_> {
+        match &self.0 {
+            Shape::Nothing | Shape::Everything => Box::new(std::iter::empty()),
+            Shape::Windows(spans) => {
+                let ordinals = spans.iter().flat_map(|span| span.start..span.end);
+                Box::new(ordinals.map(Partition::single))
+            }
+            Shape::Values(bits) => Box::new(bits.iter().map(Partition::single)),
+            Shape::Product(runs) => Box::new(runs.iter().flat_map(|(span, set)| {
+                let ordinals = span.start..span.end;
+                ordinals.flat_map(move |first| set.iter().map(move |inner| inner.behind(first)))
+            })),
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a PartitionSet {
+    type Item = Partition;
+    type IntoIter = Box<dyn Iterator<Item = Partition> + 'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
