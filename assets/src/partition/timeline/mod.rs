@@ -20,13 +20,20 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use chrono_tz::Tz;
 
 pub(super) use clock::{Clock, offset_of};
-pub(super) use schedule::{CronError, Schedule};
+pub(super) use days::day_of;
+pub(super) use schedule::{Schedule, date_at};
+
+pub use schedule::CronError;
 
 use clock::clock_of;
 use days::LAST_DAY;
 
 /// The number of a window of time.
 pub(super) type Ordinal = i32;
+
+/// Clock times, in seconds since 1970, that lie in the years 1900 to 2100: between them, definitions
+/// lie. Windows are counted a little further on both sides.
+pub(super) const YEARS: std::ops::Range<i64> = -2_208_988_800..4_133_980_800;
 
 /// Seconds of a day of the calendar; how long it lasts is another question.
 pub(super) const DAY: i64 = 86_400;
@@ -157,14 +164,10 @@ impl Timeline {
         self.locate(ordinal).map(|(instant, _)| instant)
     }
 
-    /// Returns the instant before which everything lies that comes before a window: its beginning,
-    /// or the end of all time beyond the ends of the time line.
-    pub(super) fn bound(&self, ordinal: Ordinal) -> i64 {
-        self.start(ordinal).unwrap_or(if ordinal < 0 {
-            i64::MIN / 2
-        } else {
-            i64::MAX / 2
-        })
+    /// Returns when a window ends; for the last one, when the time line does.
+    pub(super) fn end(&self, ordinal: Ordinal) -> i64 {
+        let next = ordinal.checked_add(1).and_then(|next| self.start(next));
+        next.unwrap_or((LAST_DAY + 1) * DAY)
     }
 
     /// Returns when a window begins: the instant, the clock time and whether the clock shows this

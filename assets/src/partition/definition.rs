@@ -1,0 +1,331 @@
+//! Definitions: which partitions an asset has, and how they are named.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+
+use crate::delta::PartitionValue;
+
+use super::key::{self, KeyError};
+use super::set::{Bits, Partition, PartitionSet, Shape, Span, Spans};
+use super::values::{ValueList, Values};
+use super::windows::{Grid, TimeColumns, Window, Windows};
+
+/// How an asset divides into partitions: checked, and ready to be computed with.
+///
+/// Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partitions {
+    parts: Arc<[Part]>,
+}
+
+/// One part of a product, or all of a definition that is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Windows of time.
+    Windows(Windows),
+    /// A list of values that the declaration has.
+    Keys(Values),
+    /// The values that the table has.
+    Dynamic(Values),
+}
+
+/// Neighbouring partitions by their keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first one.
+    pub from: String,
+    /// The last one, inclusive.
+    pub to: String,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl Part {
+    /// Returns the columns that tell it, in order.
+    pub fn columns(&self) -> Vec<&str> {
+        match self {
+            Self::Windows(windows) => match windows.columns() {
+                TimeColumns::One(column) => vec![column],
+                TimeColumns::Several(columns) => {
+                    columns.iter().map(|(column, _)| column.as_str()).collect()
+                }
+            },
+            Self::Keys(values) | Self::Dynamic(values) => vec![values.column()],
+        }
+    }
+
+    /// Returns the word of declarations.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Windows(windows) => windows.grid().as_str(),
+            Self::Keys(_) => "keys",
+            Self::Dynamic(_) => "dynamic",
+        }
+    }
+
+    /// Returns whether a name of a declaration means this part: a column of it, or its kind.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        let mut columns = self.columns().into_iter();
+        columns.any(|column| column.eq_ignore_ascii_case(name)) || self.kind() == name
+    }
+
+    /// Returns the name by which a person finds it.
+    pub(super) fn name(&self) -> &str {
+        match self.columns().as_slice() {
+            [column] => column,
+            _ => self.kind(),
+        }
+    }
+
+    fn existing(&self, now: DateTime<Utc>) -> PartitionSet {
+        match self {
+            Self::Windows(windows) => windows.existing(now),
+            Self::Keys(values) | Self::Dynamic(values) => values.list.all(),
+        }
+    }
+
+    /// Returns all of it, also of the future.
+    pub(super) fn defined(&self) -> PartitionSet {
+        match self {
+            Self::Windows(windows) => PartitionSet::windows(windows.defined()),
+            Self::Keys(values) | Self::Dynamic(values) => values.list.all(),
+        }
+    }
+
+    fn key(&self, ordinal: i32) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Windows(windows) => windows.key(ordinal).map(Cow::Owned),
+            Self::Keys(values) | Self::Dynamic(values) => values.key(ordinal),
+        }
+    }
+
+    fn parse_key(&self, text: &str) -> Result<i32, KeyError> {
+        match self {
+            Self::Windows(windows) => windows.parse_key(text),
+            Self::Keys(values) | Self::Dynamic(values) => values.parse_key(text),
+        }
+    }
+
+    /// Returns the set of neighbouring ordinals.
+    pub(super) fn set_of(&self, span: Span) -> PartitionSet {
+        match self {
+            Self::Windows(_) => PartitionSet::windows(Spans::range(span.start, span.end)),
+            Self::Keys(_) | Self::Dynamic(_) => {
+                PartitionSet::values(Bits::of_places(span.start..span.end))
+            }
+        }
+    }
+}
+
+impl Partitions {
+    /// Makes a definition of parts that were checked, at least one.
+    pub(super) fn of_parts(parts: Vec<Part>) -> Self {
+        Self {
+            parts: parts.into(),
+        }
+    }
+
+    /// Returns the parts: several for a product, in its order, else one.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Returns whether it is a product.
+    pub fn is_product(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    /// Returns the definition with the values that its table has in a `dynamic` part.
+    ///
+    /// The place of a value is its ordinal, in every set that is stored too: so the caller keeps the
+    /// list, in the order in which values were first seen, and only ever adds to its end. Values that
+    /// come twice count once; beyond [`MAX_VALUES`](super::MAX_VALUES) they are left out.
+    #[must_use]
+    pub fn with_values(
+        &self,
+        column: &str,
+        known: impl IntoIterator<Item = PartitionValue>,
+    ) -> Self {
+        let mut parts = self.parts.to_vec();
+        let dynamic = parts.iter_mut().find_map(|part| match part {
+            Part::Dynamic(values) if values.column.eq_ignore_ascii_case(column) => Some(values),
+            Part::Dynamic(_) | Part::Keys(_) | Part::Windows(_) => None,
+        });
+        if let Some(values) = dynamic {
+            values.list = Arc::new(ValueList::new(known));
+        }
+        Self::of_parts(parts)
+    }
+
+    /// Returns the partitions that exist: windows from the first to the last one that has ended, or
+    /// to the running one where it counts; and all values that are known.
+    pub fn existing(&self, now: DateTime<Utc>) -> PartitionSet {
+        self.product_of(|part| part.existing(now))
+    }
+
+    /// Returns all partitions of the definition, also those of the future.
+    pub fn defined(&self) -> PartitionSet {
+        self.product_of(Part::defined)
+    }
+
+    fn product_of(&self, set: impl Fn(&Part) -> PartitionSet) -> PartitionSet {
+        combine(self.parts.iter().map(set))
+    }
+
+    /// Returns the set of one partition.
+    pub fn set_of(&self, partition: Partition) -> PartitionSet {
+        let ordinals = partition.ordinals();
+        if ordinals.len() != self.parts.len() {
+            return PartitionSet::NOTHING;
+        }
+        let parts = self.parts.iter().zip(ordinals);
+        combine(parts.map(|(part, ordinal)| {
+            let span = ordinal
+                .checked_add(1)
+                .and_then(|end| Span::new(*ordinal, end));
+            span.map_or(PartitionSet::NOTHING, |span| part.set_of(span))
+        }))
+    }
+
+    /// Returns whether a set is one of this definition: of its shape, and with none but its
+    /// partitions. A stored set of another one is not, mostly.
+    pub fn holds(&self, set: &PartitionSet) -> bool {
+        holds(&self.parts, set)
+    }
+
+    /// Returns a text that is the same as long as the ordinals mean the same partitions, to be stored
+    /// beside sets. Neither `start` and `end` nor columns belong to it, and of a `dynamic` part only
+    /// that it is one.
+    pub fn ordinals_id(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in self.parts.iter() {
+            match part {
+                Part::Windows(windows) => {
+                    let schedule = match windows.grid() {
+                        Grid::Cron(schedule) => schedule,
+                        Grid::Hourly | Grid::Daily | Grid::Weekly | Grid::Monthly => "",
+                    };
+                    let zone = windows.zone().name();
+                    hash.update(format!("{}\n{schedule}\n{zone}\n", part.kind()));
+                }
+                Part::Keys(values) => {
+                    let texts: Vec<_> =
+                        values.values().iter().map(PartitionValue::as_str).collect();
+                    hash.update(format!("keys\n{texts:?}\n"));
+                }
+                Part::Dynamic(_) => hash.update("dynamic\n"),
+            }
+        }
+        let digest = hash.finalize();
+        digest.iter().take(8).fold(String::new(), |mut text, byte| {
+            // Writing to a text does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// Returns the window of a partition: of its part with windows of time, the first if there are
+    /// several; `None` where there is none.
+    pub fn window(&self, partition: Partition) -> Option<Window> {
+        let mut parts = self.parts.iter().zip(partition.ordinals());
+        parts.find_map(|(part, ordinal)| match part {
+            Part::Windows(windows) => windows.window(*ordinal),
+            Part::Keys(_) | Part::Dynamic(_) => None,
+        })
+    }
+
+    /// Returns the key of a partition; `None` for an ordinal that is none of this definition.
+    pub fn key(&self, partition: Partition) -> Option<String> {
+        let ordinals = partition.ordinals();
+        if ordinals.len() != self.parts.len() {
+            return None;
+        }
+        let parts = self.parts.iter().zip(ordinals);
+        let keys: Option<Vec<_>> = parts.map(|(part, ordinal)| part.key(*ordinal)).collect();
+        let keys = keys?;
+        match keys.as_slice() {
+            [key] => Some(key.to_string()),
+            _ => Some(key::join(keys)),
+        }
+    }
+
+    /// Reads the key of a partition.
+    ///
+    /// # Errors
+    ///
+    /// Says what to write instead.
+    pub fn parse_key(&self, text: &str) -> Result<Partition, KeyError> {
+        let texts = if self.is_product() {
+            key::split(text)
+        } else {
+            vec![text.to_owned()]
+        };
+        let wrong_count = || KeyError::Parts {
+            written: text.to_owned(),
+            expected: self.parts.len(),
+            found: texts.len(),
+        };
+        if texts.len() != self.parts.len() {
+            return Err(wrong_count());
+        }
+        let parts = self.parts.iter().zip(&texts);
+        let ordinals: Result<Vec<i32>, _> =
+            parts.map(|(part, text)| part.parse_key(text)).collect();
+        Partition::of_parts(&ordinals?).ok_or_else(wrong_count)
+    }
+
+    /// Returns the ranges of a set by their keys, in order.
+    pub fn key_ranges(&self, set: &PartitionSet) -> Vec<KeyRange> {
+        let ranges = set.ranges().filter_map(|range| {
+            Some(KeyRange {
+                from: self.key(range.first)?,
+                to: self.key(range.last)?,
+                count: range.count,
+            })
+        });
+        ranges.collect()
+    }
+}
+
+/// Returns the combinations of the sets of parts, one for each.
+pub(super) fn combine(sets: impl DoubleEndedIterator<Item = PartitionSet>) -> PartitionSet {
+    let combined = sets.rev().reduce(|inner, outer| outer.times(&inner));
+    combined.unwrap_or_default()
+}
+
+fn holds(parts: &[Part], set: &PartitionSet) -> bool {
+    let Some((part, others)) = parts.split_first() else {
+        return false;
+    };
+    match (&set.0, part) {
+        (Shape::Nothing | Shape::Everything, _) => true,
+        (Shape::Windows(_), Part::Windows(_))
+        | (Shape::Values(_), Part::Keys(_) | Part::Dynamic(_)) => {
+            others.is_empty() && set.is_subset(&part.defined())
+        }
+        (Shape::Product(runs), _) => runs.iter().all(|(span, inner)| {
+            let is_all = span.start == i32::MIN && span.end == i32::MAX;
+            let is_known = is_all || part.holds_span(span);
+            is_known && !others.is_empty() && holds(others, inner)
+        }),
+        (Shape::Windows(_) | Shape::Values(_), _) => false,
+    }
+}
+
+impl Part {
+    fn holds_span(&self, span: Span) -> bool {
+        match self {
+            Self::Windows(windows) => {
+                windows.contains(span.start) && windows.contains(span.end - 1)
+            }
+            Self::Keys(values) | Self::Dynamic(values) => {
+                let len = i32::try_from(values.list.len()).unwrap_or(i32::MAX);
+                span.start >= 0 && span.end <= len
+            }
+        }
+    }
+}
