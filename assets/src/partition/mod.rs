@@ -5,6 +5,7 @@
 //! - `spec`: what a declaration says → [`Partitions`], or all that is wrong with it
 //! - `timeline`: which window an instant lies in, in any zone, and back
 //! - `definition`: which partitions there are; `key`: how they are named
+//! - `mapping`: which partitions of an upstream they need, and which ones they feed
 //! - `set`: [`PartitionSet`], as small as sets get
 //!
 //! Every partition is one or up to three *ordinals*: the number of a window of time, counted from
@@ -14,6 +15,7 @@ mod civil;
 mod definition;
 mod format;
 mod key;
+mod mapping;
 mod set;
 mod spec;
 mod spec_error;
@@ -25,6 +27,7 @@ mod windows;
 pub use definition::{KeyRange, Part, Partitions};
 pub use format::{Field, Format, FormatError};
 pub use key::KeyError;
+pub use mapping::{Choice, Mapping, MappingError, MappingSpec, Needs};
 pub use set::{BytesError, MAX_PARTS, Partition, PartitionRange, PartitionSet};
 pub use spec::{PartitionsSpec, WindowsSpec};
 pub use spec_error::{SpecError, SpecProblem};

@@ -200,7 +200,8 @@ impl Checks {
             self.error("end", SpecProblem::EndBeforeStart);
             return None;
         }
-        let (_, last) = timeline.bounds();
+        let clock = timeline.clock();
+        let last = timeline.first_from(clock.first_instant_at(YEARS.end));
         let first = timeline.first_from(start);
         // The last window is the last one that has ended by then.
         let end_ordinal = end.map_or(last, |end| timeline.at(end));

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod keys;
+mod mapping;
 
 use chrono::{DateTime, Utc};
 

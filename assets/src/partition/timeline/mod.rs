@@ -26,7 +26,7 @@ pub(super) use schedule::{Schedule, date_at};
 pub use schedule::CronError;
 
 use clock::clock_of;
-use days::LAST_DAY;
+use days::{FIRST_DAY, LAST_DAY};
 
 /// The number of a window of time.
 pub(super) type Ordinal = i32;
@@ -162,6 +162,17 @@ impl Timeline {
     /// Returns when a window begins; `None` beyond the ends of the time line.
     pub(super) fn start(&self, ordinal: Ordinal) -> Option<i64> {
         self.locate(ordinal).map(|(instant, _)| instant)
+    }
+
+    /// Returns when a window begins, and the end of all time for an ordinal that lies beyond it.
+    pub(super) fn begin(&self, ordinal: Ordinal) -> i64 {
+        let (first, _) = self.bounds();
+        let beyond = if ordinal < first {
+            FIRST_DAY
+        } else {
+            LAST_DAY + 2
+        };
+        self.start(ordinal).unwrap_or(beyond * DAY)
     }
 
     /// Returns when a window ends; for the last one, when the time line does.
