@@ -6,6 +6,7 @@
 //! - `timeline`: which window an instant lies in, in any zone, and back
 //! - `definition`: which partitions there are; `key`: how they are named
 //! - `mapping`: which partitions of an upstream they need, and which ones they feed
+//! - `placing`: which partitions the values in a table tell
 //! - `set`: [`PartitionSet`], as small as sets get
 //!
 //! Every partition is one or up to three *ordinals*: the number of a window of time, counted from
@@ -16,6 +17,7 @@ mod definition;
 mod format;
 mod key;
 mod mapping;
+mod placing;
 mod set;
 mod spec;
 mod spec_error;
@@ -28,6 +30,7 @@ pub use definition::{KeyRange, Part, Partitions};
 pub use format::{Field, Format, FormatError};
 pub use key::KeyError;
 pub use mapping::{Choice, Mapping, MappingError, MappingSpec, Needs};
+pub use placing::{Outside, OutsideReason, Placed, Placing};
 pub use set::{BytesError, MAX_PARTS, Partition, PartitionRange, PartitionSet};
 pub use spec::{PartitionsSpec, WindowsSpec};
 pub use spec_error::{SpecError, SpecProblem};

@@ -76,15 +76,14 @@ impl Partitions {
     ///
     /// Returns everything that is wrong, in the order of the parts.
     pub fn check(spec: &PartitionsSpec) -> Result<Self, Vec<SpecError>> {
-        let specs = match spec {
-            PartitionsSpec::Product(parts) => {
-                if !(2..=MAX_PARTS).contains(&parts.len()) {
-                    let problem = SpecProblem::PartCount(parts.len());
-                    return Err(vec![SpecError::new(None, "product", problem)]);
-                }
-                parts.as_slice()
+        let specs = if let PartitionsSpec::Product(parts) = spec {
+            if !(2..=MAX_PARTS).contains(&parts.len()) {
+                let problem = SpecProblem::PartCount(parts.len());
+                return Err(vec![SpecError::new(None, "product", problem)]);
             }
-            single => std::slice::from_ref(single),
+            parts.as_slice()
+        } else {
+            std::slice::from_ref(spec)
         };
         let is_product = specs.len() > 1;
         let mut checks = Checks::default();

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::civil::{Civil, Unit};
 use super::format::Format;
 use super::set::{PartitionSet, Span, Spans};
-use super::timeline::{Ordinal, Timeline};
+use super::timeline::{Ordinal, Timeline, offset_of};
 
 /// What the windows are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,8 +155,8 @@ impl Windows {
     /// Returns the windows that have an instant in common with what somebody wrote, by the clock of
     /// this zone unless it says its own.
     ///
-    /// A clock time that comes twice may be either one, so that both are covered. `None` for what the
-    /// clock never shows.
+    /// A clock time that comes twice may be either one, so that both are covered. `None` for a day that
+    /// the clock never shows.
     pub(super) fn covering_civil(&self, civil: &Civil) -> Option<Span> {
         if let Some(offset) = civil.offset {
             return self.covering(civil.local - offset, civil.end()? - offset);
@@ -173,12 +173,16 @@ impl Windows {
         }
         let first = clock.instants_at(civil.local).next();
         let last = clock.instants_at(until - 1).last();
-        match (first, last) {
-            (Some(first), Some(last)) if first <= last => self.covering(first, last + 1),
-            // It begins or ends where the clock was put forward.
-            (Some(at), _) | (None, Some(at)) => self.covering(at, at + 1),
-            (None, None) => None,
+        if let (Some(first), Some(last)) = (first, last)
+            && first <= last
+        {
+            return self.covering(first, last + 1);
         }
+        // The clock is put forward over some of it. Whoever wrote it meant the instant of the change,
+        // or went on by the clock as it was before, as Java and Spark do.
+        let change = clock.first_instant_at(civil.local);
+        let as_before = until - offset_of(self.zone, change - 1);
+        self.covering(change, as_before.max(change + 1))
     }
 
     pub(super) fn contains(&self, ordinal: Ordinal) -> bool {

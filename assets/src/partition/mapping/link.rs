@@ -159,7 +159,7 @@ fn translate(set: &PartitionSet, from: &Values, to: &Values) -> PartitionSet {
 impl Overlap {
     fn needs(&self, set: &PartitionSet) -> PartitionSet {
         let (first, last) = self.upstream.timeline.bounds();
-        self.by_spans(set, |span| {
+        Self::by_spans(set, |span| {
             // A window and its neighbour move to neighbours, so that a range moves to a range.
             let start = self
                 .downstream
@@ -176,7 +176,7 @@ impl Overlap {
 
     fn feeds(&self, set: &PartitionSet) -> PartitionSet {
         let (first, last) = self.downstream.timeline.bounds();
-        self.by_spans(set, |span| {
+        Self::by_spans(set, |span| {
             // The windows that begin before the range ends and end after it begins, moved back.
             let start = self.upstream.timeline.begin(span.start);
             let end = self.upstream.timeline.begin(span.end);
@@ -190,7 +190,7 @@ impl Overlap {
         })
     }
 
-    fn by_spans(&self, set: &PartitionSet, map: impl Fn(Span) -> Option<Span>) -> PartitionSet {
+    fn by_spans(set: &PartitionSet, map: impl Fn(Span) -> Option<Span>) -> PartitionSet {
         match &set.0 {
             // Ranges in order move to ranges in order, which may touch then.
             Shape::Windows(spans) => {

@@ -174,7 +174,7 @@ proptest! {
     #[test]
     fn operations_are_those_of_plain_sets((parts, a, b) in two_sets()) {
         let (first, second) = (build(&a, &parts), build(&b, &parts));
-        prop_assert_eq!(plain(&first), a.clone());
+        prop_assert_eq!(&plain(&first), &a);
         let union: Plain = a.union(&b).cloned().collect();
         let intersection: Plain = a.intersection(&b).cloned().collect();
         let difference: Plain = a.difference(&b).cloned().collect();

@@ -127,8 +127,8 @@ fn everything_that_is_wrong_is_told() {
     ");
 }
 
-fn problem(spec: PartitionsSpec) -> String {
-    let errors = Partitions::check(&spec).unwrap_err();
+fn problem(spec: impl Borrow<PartitionsSpec>) -> String {
+    let errors = Partitions::check(spec.borrow()).unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:?}");
     format!("{}: {}", errors[0].key, errors[0])
 }
@@ -147,7 +147,7 @@ fn windows_that_cannot_be() {
     assert_eq!(
         with(|spec| {
             spec.start = "2026-01-01T06:00".into();
-            spec.end = Some("2026-01-02T18:00".into())
+            spec.end = Some("2026-01-02T18:00".into());
         }),
         "end: no daily window lies between `start` and `end`",
     );

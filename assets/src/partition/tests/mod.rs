@@ -3,6 +3,9 @@
 mod definitions;
 mod keys;
 mod mapping;
+mod placing;
+
+use std::borrow::Borrow;
 
 use chrono::{DateTime, Utc};
 
@@ -23,8 +26,8 @@ fn windows(start: &str, zone: &str) -> WindowsSpec {
     }
 }
 
-fn check(spec: PartitionsSpec) -> Partitions {
-    Partitions::check(&spec).unwrap()
+fn check(spec: impl Borrow<PartitionsSpec>) -> Partitions {
+    Partitions::check(spec.borrow()).unwrap()
 }
 
 fn hourly(start: &str, zone: &str) -> PartitionsSpec {
