@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Place;
 use crate::key::AssetKey;
+use crate::partition::{MappingSpec, Partitions};
 use crate::policy::{
     Adoption, Automation, CodeChanges, Consistency, Freshness, OutsideWrites, Retry,
 };
@@ -52,6 +54,10 @@ pub struct Asset {
     pub outside_writes: OutsideWrites,
     /// What tells how far it is complete in event time.
     pub watermark: Option<Watermark>,
+    /// How it divides into partitions; absent for one that is a whole.
+    pub partitions: Option<Partitions>,
+    /// How far back automation goes by itself, from now; without a bound where absent.
+    pub lookback: Option<TimeDelta>,
     /// Who answers for it.
     pub owner: Option<String>,
     /// The dbt group, or a declared one.
@@ -87,6 +93,8 @@ impl Asset {
             adopt: Adoption::default(),
             outside_writes: OutsideWrites::default(),
             watermark: None,
+            partitions: None,
+            lookback: None,
             owner: None,
             group: None,
             tier: None,
@@ -201,6 +209,8 @@ pub struct Upstream {
     pub asset: AssetKey,
     /// Whether the whole table or its change feed is read.
     pub consume: Consume,
+    /// Which of its partitions one partition needs, where that is declared.
+    pub mapping: Option<MappingSpec>,
     /// Who says so, in order, without duplicates; never empty.
     pub evidence: Vec<Evidence>,
     /// Where it was declared, for messages.

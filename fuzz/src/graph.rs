@@ -100,6 +100,7 @@ fn assets_of(bytes: &[u8]) -> Vec<Asset> {
                 } else {
                     Consume::Changes
                 },
+                mapping: None,
                 evidence: evidence(c),
                 declared_at: None,
             });

@@ -145,6 +145,7 @@ fn upstream(key: &str) -> Option<Upstream> {
     Some(Upstream {
         asset: AssetKey::new(key).ok()?,
         consume: Consume::Table,
+        mapping: None,
         evidence: vec![Evidence::Declared],
         declared_at: None,
     })

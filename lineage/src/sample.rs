@@ -10,6 +10,7 @@ pub(crate) fn upstream(key: &str) -> Upstream {
     Upstream {
         asset: AssetKey::new(key).unwrap(),
         consume: Consume::Table,
+        mapping: None,
         evidence: vec![Evidence::Declared],
         declared_at: None,
     }

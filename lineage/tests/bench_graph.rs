@@ -55,6 +55,7 @@ fn touched_roots_and_their_closures_are_the_published_ones() {
                 .map(|parent| Upstream {
                     asset: key(*parent),
                     consume: Consume::Table,
+                    mapping: None,
                     evidence: vec![Evidence::Declared],
                     declared_at: None,
                 })

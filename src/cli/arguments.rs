@@ -17,6 +17,7 @@ use super::init::InitArgs;
 use super::ls::LsArgs;
 use super::observe::ObserveArgs;
 use super::output::{Colour, Format};
+use super::partitions::PartitionsArgs;
 use super::plan::PlanArgs;
 use super::reconcile::ReconcileArgs;
 use super::runs::RunsArgs;
@@ -164,6 +165,12 @@ pub enum Command {
     /// writer, whether it changed data, in which partitions, how many rows went in and out. Both
     /// bounds are included. Records nothing.
     History(HistoryArgs),
+    /// Show the partitions of an asset, what they need and what they feed
+    ///
+    /// Shows which partitions an asset declares that exist now, as ranges; or which partitions of its
+    /// upstreams one of them needs, or which ones of its downstreams it feeds. Touches no network and
+    /// no state.
+    Partitions(PartitionsArgs),
     /// Say what reconcile would do now, and why
     ///
     /// Looks at every table and says what `headwater reconcile` would do now, and why. Works on a

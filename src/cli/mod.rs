@@ -21,6 +21,7 @@ mod observe;
 mod observe_one;
 mod open;
 pub mod output;
+mod partitions;
 mod plan;
 mod progress;
 mod reconcile;
@@ -127,6 +128,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Validate => validate::run(context),
         Command::Ls(args) => ls::run(context, args),
         Command::Demo(args) => block_on(demo::run(context, args)),
+        Command::Partitions(args) => partitions::run(context, args),
         Command::History(args) => block_on(history::run(context, args)),
         Command::Observe(args) => block_on(observe::run(context, args)),
         Command::Plan(args) => block_on(plan::run(context, args)),

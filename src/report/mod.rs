@@ -7,6 +7,7 @@
 mod explanation;
 mod history;
 mod observations;
+mod partitions;
 mod pass;
 mod plan;
 mod reading;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value, json};
 pub use explanation::{Explained, explanation};
 pub use history::history_document;
 pub use observations::{Observed, observations, state as observed_state};
+pub use partitions::{Across, across_document, partitions_document};
 pub use pass::pass_document;
 pub use plan::plan_document;
 pub use reading::reading_document;

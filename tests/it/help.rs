@@ -4,13 +4,14 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "init",
     "validate",
     "ls",
     "observe",
     "history",
+    "partitions",
     "plan",
     "reconcile",
     "status",

@@ -26,6 +26,7 @@ mod limits;
 mod mounts;
 mod observation;
 mod observer;
+mod partitions;
 mod points;
 mod power_loss;
 mod program;

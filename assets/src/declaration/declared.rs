@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use crate::asset::{AssetKind, Consume, Watermark};
 use crate::diagnostic::Place;
 use crate::key::AssetKey;
+use crate::partition::{MappingSpec, Partitions};
 use crate::policy::{
     Adoption, Automation, CodeChanges, Consistency, Freshness, OutsideWrites, Retry,
 };
@@ -52,6 +53,10 @@ pub struct DeclaredAsset {
     pub outside_writes: Option<OutsideWrites>,
     /// What tells how far it is complete in event time.
     pub watermark: Option<Watermark>,
+    /// How it divides into partitions.
+    pub partitions: Option<Partitions>,
+    /// How far back automation goes by itself.
+    pub lookback: Option<TimeDelta>,
     /// Who answers for it.
     pub owner: Option<String>,
     /// A group, as dbt has them.
@@ -71,6 +76,8 @@ pub struct DeclaredUpstream {
     pub asset: AssetKey,
     /// How it is read.
     pub consume: Consume,
+    /// Which of its partitions one partition needs.
+    pub mapping: Option<MappingSpec>,
     /// Where the entry stands.
     pub place: Place,
 }

@@ -32,6 +32,7 @@ pub(super) enum Problem {
     AssetKey,
     DuplicateAsset,
     Relation,
+    Partitions,
     Version,
     Host,
     UnknownEnvironment,
@@ -56,7 +57,7 @@ pub struct Explanation {
 
 impl Problem {
     /// Every problem, in the order of the codes.
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Syntax,
         Self::TooLarge,
         Self::DuplicateKey,
@@ -74,6 +75,7 @@ impl Problem {
         Self::AssetKey,
         Self::DuplicateAsset,
         Self::Relation,
+        Self::Partitions,
         Self::Version,
         Self::Host,
         Self::UnknownEnvironment,
@@ -208,6 +210,12 @@ impl Problem {
                 "A relation is not `table`, `schema.table` or `catalog.schema.table`, or a path is empty.",
                 "An empty part, a fourth part, or an open quote.",
                 "Write up to three names with dots between; a name with a dot in it stands in back-ticks.",
+            ),
+            Self::Partitions => asset(
+                "A018",
+                "Partitions are declared that there cannot be.",
+                "No column that tells them, a zone or schedule that is none, an end before the start, or a value that stands twice.",
+                "Do what the message says; `docs/declaring.md` shows each kind of partitions.",
             ),
             Self::Version => project(
                 "P015",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::slot::{Slot, Slots};
 use crate::asset::{Consume, Evidence, Upstream};
 use crate::declaration::DeclaredUpstream;
-use crate::diagnostic::{Diagnostic, Place, did_you_mean};
+use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::key::AssetKey;
 
 /// How names in `depends_on` lead to assets.
@@ -90,7 +90,7 @@ fn from_dbt<'a>(
             diagnostics.push(reads_itself(slot, id));
             continue;
         }
-        add(upstreams, upstream, Consume::Table, Evidence::Dbt, None);
+        add(upstreams, upstream, Evidence::Dbt, None);
     }
 }
 
@@ -113,32 +113,23 @@ fn declared(
                         .help("remove the entry: what an asset wrote before is no input of it"),
                 );
             }
-            Some(upstream) => {
-                let place = Some(&entry.place);
-                add(
-                    upstreams,
-                    upstream,
-                    entry.consume,
-                    Evidence::Declared,
-                    place,
-                );
-            }
+            Some(upstream) => add(upstreams, upstream, Evidence::Declared, Some(entry)),
             None => diagnostics.push(unknown_upstream(lookup, key, entry)),
         }
     }
 }
 
-/// Adds an edge, or what else is known of it. That changes are consumed is only ever declared.
+/// Adds an edge, or what else is known of it. How it is read is only ever declared.
 fn add(
     upstreams: &mut BTreeMap<AssetKey, Upstream>,
     asset: &AssetKey,
-    consume: Consume,
     evidence: Evidence,
-    place: Option<&Place>,
+    declared: Option<&DeclaredUpstream>,
 ) {
     let upstream = upstreams.entry(asset.clone()).or_insert_with(|| Upstream {
         asset: asset.clone(),
-        consume,
+        consume: Consume::Table,
+        mapping: None,
         evidence: Vec::new(),
         declared_at: None,
     });
@@ -146,9 +137,10 @@ fn add(
         upstream.evidence.insert(position, evidence);
     }
     // The file comes before the block: the first declaration wins.
-    if let (None, Some(place)) = (&upstream.declared_at, place) {
-        upstream.consume = consume;
-        upstream.declared_at = Some(place.clone());
+    if let (None, Some(declared)) = (&upstream.declared_at, declared) {
+        upstream.consume = declared.consume;
+        upstream.mapping.clone_from(&declared.mapping);
+        upstream.declared_at = Some(declared.place.clone());
     }
 }
 

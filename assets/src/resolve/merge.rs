@@ -190,6 +190,8 @@ fn policies(asset: &mut Asset, slot: &Slot, defaults: &Defaults) {
     asset.adopt = pick(slot, |declared| declared.adopt).unwrap_or_default();
     asset.outside_writes = pick(slot, |declared| declared.outside_writes).unwrap_or_default();
     asset.watermark = pick(slot, |declared| declared.watermark.clone());
+    asset.partitions = pick(slot, |declared| declared.partitions.clone());
+    asset.lookback = pick(slot, |declared| declared.lookback);
 }
 
 /// What dbt says of a model's automation; the rest, such as `settle`, is the project's default.

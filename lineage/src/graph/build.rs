@@ -10,6 +10,7 @@ use assets::{Asset, AssetKind, Consume, Diagnostic, Evidence, Place, did_you_mea
 use super::adjacency::Adjacency;
 use super::cycle::{self, Edge};
 use super::inputs::{TooManyInputs, inputs};
+use super::mappings;
 use super::order::{Order, order};
 use super::{AssetGraph, AssetIndex, all_indices};
 
@@ -60,17 +61,18 @@ fn finish(
     order: Order,
     warnings: Vec<Diagnostic>,
 ) -> Result<AssetGraph, Vec<Diagnostic>> {
-    match inputs(&assets, &upstreams, &order.sorted) {
-        Ok(inputs) => Ok(AssetGraph {
-            assets,
-            upstreams,
-            downstreams,
-            inputs,
-            order,
-            warnings,
-        }),
-        Err(excess) => Err(vec![too_many_inputs(&assets, excess)]),
-    }
+    let inputs = inputs(&assets, &upstreams, &order.sorted)
+        .map_err(|excess| vec![too_many_inputs(&assets, excess)])?;
+    let mappings = mappings::all(&assets, &upstreams, &inputs)?;
+    Ok(AssetGraph {
+        assets,
+        upstreams,
+        downstreams,
+        inputs,
+        mappings,
+        order,
+        warnings,
+    })
 }
 
 /// Sorts by key and merges assets of one key into the first, so that the edges of all are checked.
@@ -118,6 +120,8 @@ fn tidy_upstreams(asset: &mut Asset) {
         if later.consume == Consume::Changes {
             first.consume = Consume::Changes;
         }
+        // Nor is a mapping.
+        first.mapping = first.mapping.take().or(later.mapping.take());
         true
     });
 }

@@ -15,6 +15,7 @@ mod adjacency;
 mod build;
 mod cycle;
 mod inputs;
+mod mappings;
 mod order;
 mod set;
 #[cfg(test)]
@@ -22,10 +23,12 @@ mod tests;
 
 use std::ops::Range;
 
+use assets::partition::Mapping;
 use assets::{Asset, Diagnostic, Evidence, Upstream};
 
 use adjacency::Adjacency;
 use inputs::Inputs;
+use mappings::Mappings;
 use order::Order;
 pub(crate) use set::AssetSet;
 
@@ -64,6 +67,7 @@ pub struct AssetGraph {
     upstreams: Adjacency,
     downstreams: Adjacency,
     inputs: Inputs,
+    mappings: Mappings,
     order: Order,
     warnings: Vec<Diagnostic>,
 }
@@ -79,7 +83,8 @@ impl AssetGraph {
     ///
     /// All problems at once: two assets of one key (`G002`), an upstream that nobody declares
     /// (`G003`), cycles as a shortest closed path with the evidence of each edge (`G001`, at most
-    /// ten), and views that multiply into more physical edges than are kept (`G006`).
+    /// ten), views that multiply into more physical edges than are kept (`G006`), and partitions of
+    /// which it is not clear or not possible how they belong together (`G007`).
     pub fn build(assets: Vec<Asset>) -> Result<Self, Vec<Diagnostic>> {
         build::build(assets)
     }
@@ -146,6 +151,19 @@ impl AssetGraph {
     /// Views have inputs, too: the tables that they show. An exposure is nobody's input.
     pub fn inputs(&self, index: AssetIndex) -> &[AssetIndex] {
         self.inputs.of(index)
+    }
+
+    /// Returns how the partitions of an asset and of one of its [`inputs`](Self::inputs) belong together;
+    /// `None` where neither has any, so that a whole needs a whole.
+    pub fn mapping(&self, index: AssetIndex, input: AssetIndex) -> Option<&Mapping> {
+        let at = self.inputs(index).binary_search(&input).ok()?;
+        self.mappings.of(index)?.get(at)
+    }
+
+    /// Returns the mappings onto all [`inputs`](Self::inputs) of an asset, in their order; `None` where no
+    /// side has partitions.
+    pub fn mappings(&self, index: AssetIndex) -> Option<&[Mapping]> {
+        self.mappings.of(index)
     }
 
     /// Returns the assets among whose [`inputs`](Self::inputs) this one is, in key order.

@@ -76,6 +76,7 @@ impl World {
             .map(|upstream| Upstream {
                 asset: key(upstream),
                 consume: Consume::Table,
+                mapping: None,
                 evidence: vec![Evidence::Declared],
                 declared_at: None,
             })

@@ -100,6 +100,7 @@ impl Sim {
         let edge = |upstream: &&str| Upstream {
             asset: key(upstream),
             consume: Consume::Table,
+            mapping: None,
             evidence: vec![Evidence::Declared],
             declared_at: None,
         };

@@ -106,6 +106,7 @@ fn asset(node: &Node, nodes: &[Node]) -> Asset {
     let upstream = |input: &usize| Upstream {
         asset: nodes[*input].key.clone(),
         consume: Consume::Table,
+        mapping: None,
         evidence: vec![Evidence::Declared],
         declared_at: None,
     };

@@ -12,7 +12,7 @@ use crate::key::AssetKey;
 use crate::relation::Relation;
 use crate::version::CodeVersion;
 
-use super::{Checks, template};
+use super::{Checks, partition, template};
 
 /// The environment that relations and paths are rendered for.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,8 @@ pub(in crate::declaration) fn check_asset(
         adopt: entry.adopt,
         outside_writes: checks.outside_writes(entry.outside_writes.as_ref()),
         watermark: checks.watermark(entry.watermark.as_ref()),
+        partitions: checks.partitions(entry.partitions.as_ref()),
+        lookback: checks.duration(entry.lookback.as_ref()),
         owner: entry.owner.clone(),
         group: entry.group.clone(),
         tier: checks.tier(entry.tier.as_ref()),
@@ -63,10 +65,11 @@ pub(in crate::declaration) fn check_asset(
 
 impl Checks<'_, '_> {
     fn warn_of_keys_to_come(&mut self, entry: &AssetEntry) {
-        let whole = "the asset is treated as one whole";
+        let whole =
+            "`headwater partitions` computes with them, and the asset is built as one whole";
         self.not_acted_on(entry.partitions.as_ref(), "partitions", whole);
+        let whole = "the asset is built as one whole";
         self.not_acted_on(entry.lookback.as_ref(), "lookback", whole);
-        self.duration(entry.lookback.as_ref());
         self.not_acted_on(
             entry.checks.as_ref(),
             "checks",
@@ -148,13 +151,16 @@ impl Checks<'_, '_> {
         let mut upstreams = Vec::with_capacity(entries.len());
         let mut seen = BTreeSet::new();
         for At { node, value } in entries {
-            let (asset, at, consume) = match value {
-                Short::Short(text) => (self.key(text, *node), *node, Consume::default()),
+            let (asset, at, consume, mapping) = match value {
+                Short::Short(text) => (self.key(text, *node), *node, Consume::default(), None),
                 Short::Long(entry) => {
                     let effect = "every change of the upstream counts for the whole asset";
                     self.not_acted_on(entry.mapping.as_ref(), "mapping", effect);
                     let asset = self.key(&entry.asset.value, entry.asset.node);
-                    (asset, entry.asset.node, entry.consume.unwrap_or_default())
+                    let mapping = entry.mapping.as_ref();
+                    let mapping = mapping.map(|entry| partition::mapping(&entry.value));
+                    let consume = entry.consume.unwrap_or_default();
+                    (asset, entry.asset.node, consume, mapping)
                 }
             };
             let Some(asset) = asset else { continue };
@@ -166,6 +172,7 @@ impl Checks<'_, '_> {
             upstreams.push(DeclaredUpstream {
                 asset,
                 consume,
+                mapping,
                 place: self.report.place(&self.tree.spot(at)),
             });
         }

@@ -5,6 +5,7 @@
 
 mod asset;
 mod host;
+mod partition;
 mod policy;
 mod project;
 mod task;

@@ -11,7 +11,9 @@ mod task;
 mod text;
 
 pub(super) use asset::{AssetEntry, AssetFile, UpstreamEntry};
-pub(super) use partition::WatermarkEntry;
+pub(super) use partition::{
+    CronEntry, DynamicEntry, KeysEntry, MappingEntry, PartitionsEntry, WatermarkEntry, WindowEntry,
+};
 pub(super) use policy::{
     AutomationEntry, BoundEntry, ConsistencyEntry, FreshnessEntry, OutsideWritesEntry, RetryEntry,
 };

@@ -1,8 +1,4 @@
-//! Partitions and their mappings, read for their shape and not acted on yet; and watermarks.
-#![expect(
-    dead_code,
-    reason = "the fields exist so that shape and schema of these keys are checked already"
-)]
+//! Partitions and their mappings, and watermarks, as they are spelled.
 
 use std::collections::BTreeMap;
 
@@ -39,17 +35,17 @@ pub(in crate::declaration) enum PartitionsEntry {
 #[serde(deny_unknown_fields, expecting = "a mapping with `start` and a column")]
 pub(in crate::declaration) struct WindowEntry {
     /// The column that tells the partition.
-    column: Option<String>,
+    pub(in crate::declaration) column: Option<String>,
     /// Several columns that tell it together, each with its format: `{ year: "%Y" }`.
-    columns: Option<BTreeMap<String, String>>,
+    pub(in crate::declaration) columns: Option<BTreeMap<String, String>>,
     /// The beginning of the first window.
-    start: String,
+    pub(in crate::declaration) start: String,
     /// The end of the last one, exclusive.
-    end: Option<String>,
+    pub(in crate::declaration) end: Option<String>,
     /// The IANA time zone of the windows; UTC where absent.
-    timezone: Option<String>,
+    pub(in crate::declaration) timezone: Option<String>,
     /// Whether the window that has not ended yet counts.
-    include_running: Option<bool>,
+    pub(in crate::declaration) include_running: Option<bool>,
 }
 
 /// Windows of time between the instants of a schedule.
@@ -60,19 +56,19 @@ pub(in crate::declaration) struct WindowEntry {
 )]
 pub(in crate::declaration) struct CronEntry {
     /// The schedule, with five fields.
-    schedule: String,
+    pub(in crate::declaration) schedule: String,
     /// The column that tells the partition.
-    column: Option<String>,
+    pub(in crate::declaration) column: Option<String>,
     /// Several columns that tell it together, each with its format.
-    columns: Option<BTreeMap<String, String>>,
+    pub(in crate::declaration) columns: Option<BTreeMap<String, String>>,
     /// The beginning of the first window.
-    start: String,
+    pub(in crate::declaration) start: String,
     /// The end of the last one, exclusive.
-    end: Option<String>,
+    pub(in crate::declaration) end: Option<String>,
     /// The IANA time zone of the schedule; UTC where absent.
-    timezone: Option<String>,
+    pub(in crate::declaration) timezone: Option<String>,
     /// Whether the window that has not ended yet counts.
-    include_running: Option<bool>,
+    pub(in crate::declaration) include_running: Option<bool>,
 }
 
 /// A fixed list of values.
@@ -83,9 +79,9 @@ pub(in crate::declaration) struct CronEntry {
 )]
 pub(in crate::declaration) struct KeysEntry {
     /// The column that tells the partition.
-    column: String,
+    pub(in crate::declaration) column: String,
     /// All its values.
-    values: Vec<ScalarText>,
+    pub(in crate::declaration) values: Vec<ScalarText>,
 }
 
 /// Whatever values a column has.
@@ -93,7 +89,7 @@ pub(in crate::declaration) struct KeysEntry {
 #[serde(deny_unknown_fields, expecting = "a mapping with `column`")]
 pub(in crate::declaration) struct DynamicEntry {
     /// The column that tells the partition.
-    column: String,
+    pub(in crate::declaration) column: String,
 }
 
 /// Which partitions of an upstream one partition needs.
@@ -123,9 +119,9 @@ pub(in crate::declaration) enum MappingEntry {
 )]
 pub(in crate::declaration) struct OverlapEntry {
     /// How many steps earlier (negative) or later it begins.
-    start_offset: Option<i64>,
+    pub(in crate::declaration) start_offset: Option<i64>,
     /// How many steps earlier (negative) or later it ends.
-    end_offset: Option<i64>,
+    pub(in crate::declaration) end_offset: Option<i64>,
 }
 
 /// What tells how far an asset is complete in event time.

@@ -264,6 +264,7 @@ prop_compose! {
             depends_on: upstreams.iter().map(|name| DeclaredUpstream {
                 asset: AssetKey::new(name).unwrap(),
                 consume: if changes { Consume::Changes } else { Consume::Table },
+                mapping: None,
                 place: place(),
             }).collect(),
             task: task.map(|task| DeclaredBinding {
@@ -291,6 +292,8 @@ prop_compose! {
             }),
             watermark: watermark.map(|column| Watermark { column }),
             description: owner.clone(),
+            partitions: None,
+            lookback: None,
             owner,
             group: None,
             tier,

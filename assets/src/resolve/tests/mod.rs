@@ -49,6 +49,8 @@ fn nothing() -> DeclaredAsset {
         adopt: None,
         outside_writes: None,
         watermark: None,
+        partitions: None,
+        lookback: None,
         owner: None,
         group: None,
         tier: None,
@@ -69,6 +71,7 @@ fn reads(names: &[&str]) -> Vec<DeclaredUpstream> {
     let upstream = |(position, name): (usize, &&str)| DeclaredUpstream {
         asset: key(name),
         consume: Consume::Table,
+        mapping: None,
         place: place("assets.yml", 100 + position),
     };
     names.iter().enumerate().map(upstream).collect()

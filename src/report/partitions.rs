@@ -1,0 +1,110 @@
+//! `Partitions`: which partitions an asset has, and which ones they need or feed.
+
+use assets::partition::{Partition, PartitionSet, Partitions, Window};
+use assets::{Asset, AssetKey};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::{document, instant};
+
+/// Partitions of one asset at the other end of an edge.
+#[derive(Debug, Clone)]
+pub struct Across<'a> {
+    /// The asset at the other end.
+    pub asset: &'a Asset,
+    /// Those that are needed or fed, and exist.
+    pub existing: PartitionSet,
+    /// Those that are needed and do not exist.
+    pub nonexistent: PartitionSet,
+}
+
+/// Makes the document of `headwater partitions ASSET`, whose ranges come in order.
+pub fn partitions_document(asset: &Asset, now: DateTime<Utc>) -> Value {
+    let definition = asset.partitions.as_ref();
+    let ranges = definition.map(|definition| ranges(definition, &definition.existing(now)));
+    let fields = json!({
+        "asset": asset.key,
+        "now": instant(now),
+        "partitioned_by": definition.map(parts),
+        "count": definition.map(|definition| definition.existing(now).count()),
+        "ranges": ranges.unwrap_or_default(),
+        "reason": definition.is_none().then_some("it declares no partitions: it is one whole"),
+    });
+    document("Partitions", fields)
+}
+
+/// Makes the document of `--needs` or `--feeds`, which is `question`.
+pub fn across_document(
+    asset: &AssetKey,
+    (question, key): (&str, &str),
+    now: DateTime<Utc>,
+    found: &[Across<'_>],
+) -> Value {
+    let keys = found
+        .iter()
+        .flat_map(|found| keys(found.asset, &found.existing));
+    let nonexistent = found
+        .iter()
+        .flat_map(|found| keys_of(found.asset, &found.nonexistent));
+    let fields = json!({
+        "asset": asset,
+        "now": instant(now),
+        question: key,
+        "keys": keys.collect::<Vec<_>>(),
+        "nonexistent": nonexistent.collect::<Vec<_>>(),
+    });
+    document("Partitions", fields)
+}
+
+fn parts(definition: &Partitions) -> Value {
+    let parts = definition.parts().iter();
+    let part =
+        |part: &assets::partition::Part| json!({ "kind": part.kind(), "columns": part.columns() });
+    Value::Array(parts.map(part).collect())
+}
+
+fn ranges(definition: &Partitions, set: &PartitionSet) -> Vec<Value> {
+    let ranges = set.ranges().filter_map(|range| {
+        let (first, last) = (
+            definition.window(range.first),
+            definition.window(range.last),
+        );
+        Some(json!({
+            "from": definition.key(range.first)?,
+            "to": definition.key(range.last)?,
+            "count": range.count,
+            "start": first.map(|window| instant(window.start)),
+            "end": last.map(|window| instant(window.end)),
+        }))
+    });
+    ranges.collect()
+}
+
+/// The partitions of a set; one without a key for the whole of an asset that has none.
+fn keys(asset: &Asset, set: &PartitionSet) -> Vec<Value> {
+    match &asset.partitions {
+        None if set.is_empty() => Vec::new(),
+        None => vec![json!({ "asset": asset.key, "key": null })],
+        Some(_) => keys_of(asset, set),
+    }
+}
+
+fn keys_of(asset: &Asset, set: &PartitionSet) -> Vec<Value> {
+    let Some(definition) = &asset.partitions else {
+        return Vec::new();
+    };
+    set.iter()
+        .filter_map(|partition| key(asset, definition, partition))
+        .collect()
+}
+
+fn key(asset: &Asset, definition: &Partitions, partition: Partition) -> Option<Value> {
+    let mut item = json!({ "asset": asset.key, "key": definition.key(partition)? });
+    if let (Some(Window { start, end }), Value::Object(item)) =
+        (definition.window(partition), &mut item)
+    {
+        item.insert("start".to_owned(), json!(instant(start)));
+        item.insert("end".to_owned(), json!(instant(end)));
+    }
+    Some(item)
+}
