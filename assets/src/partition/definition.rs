@@ -1,6 +1,5 @@
 //! Definitions: which partitions an asset has, and how they are named.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -10,9 +9,10 @@ use sha2::{Digest as _, Sha256};
 use crate::delta::PartitionValue;
 
 use super::key::{self, KeyError};
-use super::set::{Bits, Partition, PartitionSet, Shape, Span, Spans};
-use super::values::{ValueList, Values};
-use super::windows::{Grid, TimeColumns, Window, Windows};
+use super::part::Part;
+use super::set::{Partition, PartitionSet, Shape, Span};
+use super::values::ValueList;
+use super::windows::{Grid, Window};
 
 /// How an asset divides into partitions: checked, and ready to be computed with.
 ///
@@ -20,17 +20,6 @@ use super::windows::{Grid, TimeColumns, Window, Windows};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partitions {
     parts: Arc<[Part]>,
-}
-
-/// One part of a product, or all of a definition that is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// Windows of time.
-    Windows(Windows),
-    /// A list of values that the declaration has.
-    Keys(Values),
-    /// The values that the table has.
-    Dynamic(Values),
 }
 
 /// Neighbouring partitions by their keys.
@@ -42,83 +31,6 @@ pub struct KeyRange {
     pub to: String,
     /// How many there are.
     pub count: u64,
-}
-
-impl Part {
-    /// Returns the columns that tell it, in order.
-    pub fn columns(&self) -> Vec<&str> {
-        match self {
-            Self::Windows(windows) => match windows.columns() {
-                TimeColumns::One(column) => vec![column],
-                TimeColumns::Several(columns) => {
-                    columns.iter().map(|(column, _)| column.as_str()).collect()
-                }
-            },
-            Self::Keys(values) | Self::Dynamic(values) => vec![values.column()],
-        }
-    }
-
-    /// Returns the word of declarations.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Windows(windows) => windows.grid().as_str(),
-            Self::Keys(_) => "keys",
-            Self::Dynamic(_) => "dynamic",
-        }
-    }
-
-    /// Returns whether a name of a declaration means this part: a column of it, or its kind.
-    pub(super) fn is_called(&self, name: &str) -> bool {
-        let mut columns = self.columns().into_iter();
-        columns.any(|column| column.eq_ignore_ascii_case(name)) || self.kind() == name
-    }
-
-    /// Returns the name by which a person finds it.
-    pub(super) fn name(&self) -> &str {
-        match self.columns().as_slice() {
-            [column] => column,
-            _ => self.kind(),
-        }
-    }
-
-    fn existing(&self, now: DateTime<Utc>) -> PartitionSet {
-        match self {
-            Self::Windows(windows) => windows.existing(now),
-            Self::Keys(values) | Self::Dynamic(values) => values.list.all(),
-        }
-    }
-
-    /// Returns all of it, also of the future.
-    pub(super) fn defined(&self) -> PartitionSet {
-        match self {
-            Self::Windows(windows) => PartitionSet::windows(windows.defined()),
-            Self::Keys(values) | Self::Dynamic(values) => values.list.all(),
-        }
-    }
-
-    fn key(&self, ordinal: i32) -> Option<Cow<'_, str>> {
-        match self {
-            Self::Windows(windows) => windows.key(ordinal).map(Cow::Owned),
-            Self::Keys(values) | Self::Dynamic(values) => values.key(ordinal),
-        }
-    }
-
-    fn parse_key(&self, text: &str) -> Result<i32, KeyError> {
-        match self {
-            Self::Windows(windows) => windows.parse_key(text),
-            Self::Keys(values) | Self::Dynamic(values) => values.parse_key(text),
-        }
-    }
-
-    /// Returns the set of neighbouring ordinals.
-    pub(super) fn set_of(&self, span: Span) -> PartitionSet {
-        match self {
-            Self::Windows(_) => PartitionSet::windows(Spans::range(span.start, span.end)),
-            Self::Keys(_) | Self::Dynamic(_) => {
-                PartitionSet::values(Bits::of_places(span.start..span.end))
-            }
-        }
-    }
 }
 
 impl Partitions {
@@ -308,24 +220,9 @@ fn holds(parts: &[Part], set: &PartitionSet) -> bool {
             others.is_empty() && set.is_subset(&part.defined())
         }
         (Shape::Product(runs), _) => runs.iter().all(|(span, inner)| {
-            let is_all = span.start == i32::MIN && span.end == i32::MAX;
-            let is_known = is_all || part.holds_span(span);
+            let is_known = span == Span::ALL || part.holds_span(span);
             is_known && !others.is_empty() && holds(others, inner)
         }),
         (Shape::Windows(_) | Shape::Values(_), _) => false,
-    }
-}
-
-impl Part {
-    fn holds_span(&self, span: Span) -> bool {
-        match self {
-            Self::Windows(windows) => {
-                windows.contains(span.start) && windows.contains(span.end - 1)
-            }
-            Self::Keys(values) | Self::Dynamic(values) => {
-                let len = i32::try_from(values.list.len()).unwrap_or(i32::MAX);
-                span.start >= 0 && span.end <= len
-            }
-        }
     }
 }

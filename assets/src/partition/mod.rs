@@ -2,7 +2,7 @@
 //!
 //! Pure arithmetic: `now` is an argument. The way through it:
 //!
-//! - `spec`: what a declaration says → [`Partitions`], or all that is wrong with it
+//! - `spec`: what a declaration says; `check`: → [`Partitions`], or all that is wrong with it
 //! - `timeline`: which window an instant lies in, in any zone, and back
 //! - `definition`: which partitions there are; `key`: how they are named
 //! - `mapping`: which partitions of an upstream they need, and which ones they feed
@@ -12,11 +12,13 @@
 //! Every partition is one or up to three *ordinals*: the number of a window of time, counted from
 //! 1970, or the place of a value in its list. All computing is done on ranges of those.
 
+mod check;
 mod civil;
 mod definition;
 mod format;
 mod key;
 mod mapping;
+mod part;
 mod placing;
 mod set;
 mod spec;
@@ -26,10 +28,11 @@ mod values;
 mod window_key;
 mod windows;
 
-pub use definition::{KeyRange, Part, Partitions};
+pub use definition::{KeyRange, Partitions};
 pub use format::{Field, Format, FormatError};
 pub use key::KeyError;
 pub use mapping::{Choice, Mapping, MappingError, MappingSpec, Needs};
+pub use part::Part;
 pub use placing::{Outside, OutsideReason, Placed, Placing};
 pub use set::{BytesError, MAX_PARTS, Partition, PartitionRange, PartitionSet};
 pub use spec::{PartitionsSpec, WindowsSpec};

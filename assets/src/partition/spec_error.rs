@@ -118,9 +118,9 @@ impl SpecError {
                 );
             }
             SpecProblem::Cron(CronError::Never) => "name a day that comes, such as `0 0 28 2 *`",
-            SpecProblem::Cron(CronError::Form(_) | CronError::TooLong) => {
-                "write five fields: minute, hour, day, month, weekday, as in `0 6 * * 1-5`"
-            }
+            SpecProblem::Cron(
+                CronError::Form(_) | CronError::FieldCount(_) | CronError::TooLong,
+            ) => "write five fields: minute, hour, day, month, weekday, as in `0 6 * * 1-5`",
             SpecProblem::Format { .. } => {
                 "write `%Y`, `%m`, `%d`, `%H`, `%M` and what is between them"
             }

@@ -12,7 +12,8 @@
 //! Anything else is refused with its choices: values of an upstream with windows may need all of
 //! them or the latest, and two lists of values with other columns may have nothing in common.
 
-use crate::partition::definition::{Part, Partitions};
+use crate::partition::definition::Partitions;
+use crate::partition::part::Part;
 
 use super::link::{Link, values_of};
 use super::refused::{Choice, MappingError};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::delta::PartitionValue;
-use crate::partition::definition::Part;
+use crate::partition::part::Part;
 use crate::partition::set::{Bits, PartitionSet, Shape, Span, Spans};
 use crate::partition::values::Values;
 use crate::partition::windows::Windows;

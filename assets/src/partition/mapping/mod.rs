@@ -24,7 +24,8 @@ use chrono::{DateTime, Utc};
 
 use crate::delta::PartitionValue;
 
-use super::definition::{Part, Partitions, combine};
+use super::definition::{Partitions, combine};
+use super::part::Part;
 use super::set::{PartitionSet, Shape};
 use link::Link;
 

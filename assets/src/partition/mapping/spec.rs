@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::partition::definition::{Part, Partitions};
+use crate::partition::definition::Partitions;
 use crate::partition::key::KeyError;
+use crate::partition::part::Part;
 use crate::partition::set::PartitionSet;
 
 use super::infer::{self, link_of};

@@ -26,8 +26,9 @@ use chrono_tz::Tz;
 use crate::delta::touched::Touched;
 use crate::delta::{ColumnRange, DataType, PartitionColumns, PartitionTuple, PartitionValue};
 
-use super::definition::{Part, Partitions, combine};
+use super::definition::{Partitions, combine};
 use super::format::Format;
+use super::part::Part;
 use super::set::{PartitionSet, Span};
 use super::values::Values;
 use super::windows::{TimeColumns, Windows};

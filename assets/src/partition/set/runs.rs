@@ -41,11 +41,8 @@ impl Runs {
 
     pub(super) fn count(&self) -> Option<u64> {
         let counts = self.iter().map(|(span, set)| {
-            // A range without end stands for all of the first part.
-            let is_all = span.start == i32::MIN && span.end == i32::MAX;
-            set.count()
-                .filter(|_| !is_all)
-                .map(|count| span.len().saturating_mul(count))
+            let count = set.count().filter(|_| !span.is_unbounded())?;
+            Some(span.len().saturating_mul(count))
         });
         counts.sum()
     }

@@ -8,9 +8,20 @@ pub(in super::super) struct Span {
 }
 
 impl Span {
+    /// All ordinals there can be, also those of what is not known.
+    pub(in super::super) const ALL: Self = Self {
+        start: i32::MIN,
+        end: i32::MAX,
+    };
+
     /// Makes a range; `None` where there is nothing in it.
     pub(in super::super) fn new(start: i32, end: i32) -> Option<Self> {
         (start < end).then_some(Self { start, end })
+    }
+
+    /// Returns whether it goes on for ever on a side, so that it cannot be counted.
+    pub(in super::super) fn is_unbounded(self) -> bool {
+        self.start == i32::MIN || self.end == i32::MAX
     }
 
     /// Returns how many ordinals there are in it.
@@ -26,7 +37,7 @@ pub(in super::super) struct Spans(Vec<Span>);
 impl Spans {
     /// All ordinals there can be.
     pub(in super::super) fn all() -> Self {
-        Self::range(i32::MIN, i32::MAX)
+        Self(vec![Span::ALL])
     }
 
     /// One range, or nothing.
@@ -93,10 +104,10 @@ impl Spans {
         let (mut a, mut b) = (self.0.as_slice(), other.0.as_slice());
         let mut common = Vec::with_capacity(a.len().max(b.len()));
         while let ([first, rest_of_a @ ..], [second, rest_of_b @ ..]) = (a, b) {
-            common.extend(Span::new(
-                first.start.max(second.start),
-                first.end.min(second.end),
-            ));
+            let (start, end) = (first.start.max(second.start), first.end.min(second.end));
+            if start < end {
+                common.push(Span { start, end });
+            }
             if first.end <= second.end {
                 a = rest_of_a;
             } else {

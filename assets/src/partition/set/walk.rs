@@ -1,5 +1,6 @@
 //! What is in a set, one after the other: ranges, or single partitions.
 
+use super::runs::Runs;
 use super::spans::Span;
 use super::{Partition, PartitionSet, Shape};
 
@@ -15,8 +16,9 @@ pub struct PartitionRange {
 }
 
 impl PartitionSet {
-    /// Returns the ranges, in the order of the ordinals: as many as the representation has. A set of
-    /// everything has none to tell; [meet](Self::intersection) it with those that exist.
+    /// Returns the ranges, in the order of the ordinals: as many as the representation has. Where a set
+    /// has everything, in all or in a part, there are none to tell; [meet](Self::intersection) it with
+    /// those that exist.
     pub fn ranges(&self) -> Box<dyn Iterator<Item = PartitionRange> + '_> {
         let range = |span: Span| PartitionRange {
             first: Partition::single(span.start),
@@ -30,7 +32,7 @@ impl PartitionSet {
                 let spans: Vec<Span> = bits.to_spans().iter().collect();
                 Box::new(spans.into_iter().map(range))
             }
-            Shape::Product(runs) => Box::new(runs.iter().flat_map(|(span, set)| {
+            Shape::Product(runs) => Box::new(bounded(runs).flat_map(|(span, set)| {
                 set.ranges().map(move |inner| PartitionRange {
                     first: inner.first.behind(span.start),
                     last: inner.last.behind(span.end - 1),
@@ -50,12 +52,17 @@ impl PartitionSet {
                 Box::new(ordinals.map(Partition::single))
             }
             Shape::Values(bits) => Box::new(bits.iter().map(Partition::single)),
-            Shape::Product(runs) => Box::new(runs.iter().flat_map(|(span, set)| {
+            Shape::Product(runs) => Box::new(bounded(runs).flat_map(|(span, set)| {
                 let ordinals = span.start..span.end;
                 ordinals.flat_map(move |first| set.iter().map(move |inner| inner.behind(first)))
             })),
         }
     }
+}
+
+/// Leaves out what has everything in its first part.
+fn bounded(runs: &Runs) -> impl Iterator<Item = (Span, &PartitionSet)> {
+    runs.iter().filter(|(span, _)| !span.is_unbounded())
 }
 
 impl<'a> IntoIterator for &'a PartitionSet {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::delta::PartitionValue;
+use proptest::prelude::*;
 
 fn ranges(partitions: &Partitions, now: &str) -> Vec<String> {
     let ranges = partitions.key_ranges(&partitions.existing(at(now)));
@@ -125,6 +126,22 @@ fn everything_that_is_wrong_is_told() {
     2 values: a value is empty; write `__null__` where null is meant
     2 values: the value `a` is listed twice; keep one of them
     ");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_checked_and_never_more(
+        schedule in r"[0-9*/,\-LW#?+@ a-z]{0,24}|(([*0-9LW#/,?\-]{1,4}) ){4}[*0-9L#,+\-]{1,4}",
+        start in r"[0-9T:+\-Z. ]{0,20}|\PC{0,12}", format in r"[%YmdHMx-]{0,8}|\PC{0,6}", zone in r"[A-Za-z/_]{0,12}|UTC",
+    ) {
+        let columns = [("c".to_owned(), format)].into();
+        let windows = WindowsSpec { columns: Some(columns), start, timezone: Some(zone), ..WindowsSpec::default() };
+        let first = Partitions::check(&PartitionsSpec::Cron { schedule: schedule.clone(), windows });
+        let second = Partitions::check(&cron(&schedule, "2026-01-01", "Europe/Berlin"));
+        for partitions in first.into_iter().chain(second) {
+            prop_assert!(!partitions.defined().is_empty());
+        }
+    }
 }
 
 fn problem(spec: impl Borrow<PartitionsSpec>) -> String {

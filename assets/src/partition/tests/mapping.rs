@@ -339,6 +339,42 @@ fn products_are_linked_part_by_part() {
 }
 
 #[test]
+fn parts_of_which_everything_is_meant() {
+    let value = |name: &str| PartitionValue::from(Some(name.into()));
+    let product = check(PartitionsSpec::Product(vec![
+        dynamic("tenant"),
+        daily("2026-01-01", "UTC"),
+    ]));
+    let product = product.with_values("tenant", ["a", "b"].map(value));
+    let days = check(daily("2026-01-01", "UTC"));
+    // A day of which the tenants are not told.
+    let fed = mapping(None, &product, &days).feeds(&set(&days, &["2026-02-01"]), at(NOW));
+    assert_eq!(
+        (fed.count(), fed.iter().count(), fed.ranges().count()),
+        (None, 0, 0)
+    );
+    assert!(product.holds(&fed));
+    let existing = product.existing(at(NOW));
+    let known = ["a|2026-02-01", "b|2026-02-01"];
+    assert_eq!(members(&product, &fed.intersection(&existing)), known);
+    // And on, to a product whose tenants are others, and back to days.
+    let others = product.with_values("tenant", ["b", "c"].map(value));
+    let further = mapping(None, &others, &product).feeds(&fed, at(NOW));
+    assert_eq!(
+        members(&others, &further.intersection(&others.existing(at(NOW)))),
+        ["b|2026-02-01", "c|2026-02-01"]
+    );
+    let back = mapping(None, &days, &product).feeds(&fed, at(NOW));
+    assert_eq!(back, set(&days, &["2026-02-01"]));
+    // Less one of them.
+    let rest = fed.difference(&set(&product, &["a|2026-02-01"]));
+    assert_eq!((rest.count(), rest.iter().count()), (None, 0));
+    assert_eq!(members(&product, &rest.intersection(&existing)), known[1..]);
+    assert_eq!(mapping(None, &days, &product).feeds(&rest, at(NOW)), back);
+    assert_eq!(PartitionSet::from_bytes(&rest.to_bytes()), Ok(rest));
+}
+
+#[test]
 fn what_is_not_clear_is_refused_with_its_choices() {
     let down = check(PartitionsSpec::Product(vec![
         daily("2026-01-01", "UTC"),

@@ -3,6 +3,9 @@
 //! Days are numbered from 1970-01-01. The years 1900 to 2100 are covered, with a few days around
 //! them for clocks that are ahead or behind.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
 use chrono::{Datelike as _, NaiveDate};
 
 /// The first day that is covered: 1899-12-25, a Monday.
@@ -27,8 +30,11 @@ pub(super) enum Days {
     /// All of them.
     Every,
     /// Those that are listed.
-    Listed(Listed),
+    Listed(Arc<Listed>),
 }
+
+/// Lists by what they are called: looking at two centuries of days takes milliseconds.
+static KNOWN: Mutex<BTreeMap<String, Weak<Listed>>> = Mutex::new(BTreeMap::new());
 
 /// Days as bits from [`FIRST_DAY`] on, with how many there are before each word of 64.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,23 +44,17 @@ pub(super) struct Listed {
 }
 
 impl Days {
-    /// Lists the days for which `holds` is true.
-    pub(super) fn listed(holds: impl Fn(NaiveDate) -> bool) -> Self {
-        let mut words = Vec::new();
-        let mut before = Vec::new();
-        let (mut word, mut count) = (0_u64, 0_u32);
-        for (at, day) in (FIRST_DAY..=LAST_DAY).enumerate() {
-            if date_of(day).is_some_and(&holds) {
-                word |= 1 << (at % 64);
-            }
-            if at % 64 == 63 || day == LAST_DAY {
-                words.push(word);
-                before.push(count);
-                count += word.count_ones();
-                word = 0;
-            }
+    /// Lists the days for which `holds` is true; once for all who hold a list of the same name, by
+    /// which only this one goes.
+    pub(super) fn listed(name: &str, holds: impl Fn(NaiveDate) -> bool) -> Self {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listed) = known.get(name).and_then(Weak::upgrade) {
+            return Self::Listed(listed);
         }
-        Self::Listed(Listed { words, before })
+        known.retain(|_, listed| listed.strong_count() > 0);
+        let listed = Arc::new(Listed::new(holds));
+        known.insert(name.to_owned(), Arc::downgrade(&listed));
+        Self::Listed(listed)
     }
 
     /// Returns whether there is none.
@@ -117,6 +117,24 @@ impl Days {
 }
 
 impl Listed {
+    fn new(holds: impl Fn(NaiveDate) -> bool) -> Self {
+        let mut words = Vec::new();
+        let mut before = Vec::new();
+        let (mut word, mut count) = (0_u64, 0_u32);
+        for (at, day) in (FIRST_DAY..=LAST_DAY).enumerate() {
+            if date_of(day).is_some_and(&holds) {
+                word |= 1 << (at % 64);
+            }
+            if at % 64 == 63 || day == LAST_DAY {
+                words.push(word);
+                before.push(count);
+                count += word.count_ones();
+                word = 0;
+            }
+        }
+        Self { words, before }
+    }
+
     fn position(&self, day: i64) -> Option<(usize, usize)> {
         let at = usize::try_from(day - FIRST_DAY).ok()?;
         (at / 64 < self.words.len()).then_some((at / 64, at % 64))

@@ -46,6 +46,9 @@ pub enum CronError {
     /// It cannot be read.
     #[error("it is not a cron schedule: {0}")]
     Form(String),
+    /// It has more or fewer than five fields.
+    #[error("it has {0} fields")]
+    FieldCount(usize),
     /// It names a day that no year has.
     #[error("no day matches it")]
     Never,
@@ -72,12 +75,12 @@ impl Schedule {
 
     /// The midnights before Mondays.
     pub(in super::super) fn weeks() -> Self {
-        Self::midnights(Days::listed(|date| date.weekday() == Weekday::Mon))
+        Self::midnights(Days::listed("weeks", |date| date.weekday() == Weekday::Mon))
     }
 
     /// The midnights before the first day of months.
     pub(in super::super) fn months() -> Self {
-        Self::midnights(Days::listed(|date| date.day() == 1))
+        Self::midnights(Days::listed("months", |date| date.day() == 1))
     }
 
     fn midnights(days: Days) -> Self {
@@ -93,6 +96,14 @@ impl Schedule {
     pub(in super::super) fn cron(text: &str) -> Result<Self, CronError> {
         if text.len() > LONGEST {
             return Err(CronError::TooLong);
+        }
+        // Also keeps out names such as `@daily`, which are no fields.
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let [_, _, days @ ..] = fields.as_slice() else {
+            return Err(CronError::FieldCount(fields.len()));
+        };
+        if days.len() != 3 {
+            return Err(CronError::FieldCount(fields.len()));
         }
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)
@@ -114,7 +125,8 @@ impl Schedule {
         let days = if is_daily {
             Days::Every
         } else {
-            Days::listed(|date| is_day_of(&cron, date))
+            // The days of a schedule are told by its last three fields.
+            Days::listed(&days.join(" "), |date| is_day_of(&cron, date))
         };
         let is_fixed = cron.determine_job_type() == croner::JobType::FixedTime;
         let schedule = Self {

@@ -347,11 +347,16 @@ fn cron_at_one_time_comes_once_a_day() {
 
 #[test]
 fn schedules_that_are_none() {
-    for text in ["", "* * * *", "0 0 * * * *", "61 * * * *", "x"] {
-        assert!(
-            matches!(Schedule::cron(text), Err(CronError::Form(_))),
+    for (text, fields) in [("", 0), ("@daily", 1), ("* * * *", 4), ("0 0 * * * *", 6)] {
+        assert_eq!(
+            Schedule::cron(text),
+            Err(CronError::FieldCount(fields)),
             "{text}"
         );
+    }
+    for text in ["61 * * * *", "x * * * *"] {
+        let refused = Schedule::cron(text);
+        assert!(matches!(refused, Err(CronError::Form(_))), "{text}");
     }
     assert_eq!(Schedule::cron("0 0 30 2 *"), Err(CronError::Never));
     let long = format!("0 0 * * 1{}", ",1".repeat(LONGEST_TRIED));
