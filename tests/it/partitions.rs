@@ -7,7 +7,7 @@ use crate::program::{folder, run};
 const PROJECT: &str =
     "version: 1\nname: shop\nenvironments: { dev: { catalog: dev } }\nassets: [\"assets.yml\"]\n";
 
-const ASSETS: &str = r#"
+const ASSETS: &str = r"
 assets:
   - key: bronze.events
     kind: source
@@ -32,7 +32,7 @@ assets:
       product:
         - daily: { column: day, start: 2026-10-24, timezone: Europe/Berlin }
         - keys: { column: region, values: [eu, us] }
-"#;
+";
 
 const AT: &str = "--at 2026-10-28T00:00:00Z";
 
