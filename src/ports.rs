@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::state::{
-    Build, CatalogLocation, Consumed, Cut, DataCommit, Intent, IntentId, IntentState, Lease,
-    Memory, Observation, RunId, Search, Settlement,
+    Build, BuiltPartitions, CatalogLocation, Compaction, Consumed, Cut, DataCommit, Intent,
+    IntentId, IntentState, Lease, Memory, Observation, RunId, Search, Settlement,
 };
 
 /// The time.
@@ -278,6 +278,9 @@ pub trait State: Send + Sync {
         lease: &Lease,
         cuts: &[(AssetKey, Option<Cut>)],
     ) -> Result<(), StateError>;
+    /// Records in fewer words what partitions incorporate; what was recorded otherwise since stays.
+    fn record_compacted(&self, lease: &Lease, compactions: &[Compaction])
+    -> Result<(), StateError>;
     /// Writes a new intent, in state `pending`, attempt 1, and drops the cuts of its assets.
     ///
     /// Fails with [`StateError::IntentExists`] if one of its assets has an open intent.
@@ -415,6 +418,8 @@ pub struct Sighting {
     pub forget_commits: bool,
     /// What is new about the table's partitions.
     pub partitions: PartitionNews,
+    /// Which partitions of the asset have content, where that is news.
+    pub built: Option<BuiltPartitions>,
     /// The table's columns as its log spells them, where the look came by them.
     pub schema: Option<Arc<str>>,
 }

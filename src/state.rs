@@ -3,17 +3,22 @@
 //! These are the words that the planner, the trigger protocol and the store share. They hold no
 //! handle to any database; how they are kept is the `store` module's business.
 
+mod extents;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use assets::delta::KnownHead;
 use assets::delta::schema::SchemaChange;
+use assets::partition::Extent;
 use assets::task::{JobReference, TaskName};
 use assets::version::{CodeVersion, Origin, PassNumber, TableVersion};
 use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
 
 /// Everything the planner and the protocol need to know of the past.
 #[derive(Debug, Clone, Default)]
@@ -166,6 +171,9 @@ pub struct DataCommit {
     pub operation: Option<String>,
     /// The intent whose run wrote it, where that is known.
     pub intent: Option<IntentId>,
+    /// The partitions in which it changed data, of an asset that is built by partitions; absent for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Extent>,
 }
 
 /// What the content of an asset incorporates of one upstream.
@@ -175,6 +183,10 @@ pub struct Consumed {
     pub version: Option<TableVersion>,
     /// How we know.
     pub basis: Basis,
+    /// Partitions of which something else is known: those sets have nothing in common, and of what is in
+    /// none of them the version above is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<ConsumedPartitions>,
 }
 
 /// How it is known what a write consumed, best first.
@@ -227,6 +239,9 @@ pub struct Build {
     pub cut: Option<Cut>,
     /// The last failure since the last success: its attempts are exhausted, or not retried.
     pub failure: Option<Failure>,
+    /// Which of its partitions were built or observed; absent for an asset that is built as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<BuiltPartitions>,
 }
 
 impl Build {
@@ -362,6 +377,8 @@ pub struct Intent {
     /// inputs are assumed, the heads at the start of the run, and only what its run surely wrote
     /// counts as built.
     pub is_found: bool,
+    /// The partitions that it builds; absent for the whole of its assets.
+    pub partitions: Option<Extent>,
 }
 
 /// The retry rule of an asset, as an intent keeps it.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Place;
 use crate::key::AssetKey;
-use crate::partition::{MappingSpec, Partitions};
+use crate::partition::{MappingSpec, Part, Partitions};
 use crate::policy::{
     Adoption, Automation, CodeChanges, Consistency, Freshness, OutsideWrites, Retry,
 };
@@ -103,6 +103,14 @@ impl Asset {
             dbt: None,
             declared_at: None,
         }
+    }
+
+    /// Returns the partitions by which it is built: none for an asset of which it is not known before a
+    /// look at its table which partitions it has.
+    pub fn planned_partitions(&self) -> Option<&Partitions> {
+        let dynamic = |part: &Part| matches!(part, Part::Dynamic(_));
+        let partitions = self.partitions.as_ref();
+        partitions.filter(|partitions| !partitions.parts().iter().any(dynamic))
     }
 
     /// Returns whether Headwater may trigger something to build it.

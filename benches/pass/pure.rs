@@ -112,6 +112,7 @@ impl World {
                 let consumed = Consumed {
                     version: version.clone(),
                     basis: Basis::Run,
+                    partitions: Vec::new(),
                 };
                 (key.clone(), consumed)
             });
@@ -169,6 +170,7 @@ fn everything_fresh(loaded: &Loaded) -> Memory {
             },
             operation: Some("WRITE".to_owned()),
             intent: None,
+            partitions: None,
         };
         memory.commits.insert(key.clone(), vec![commit]);
         let observation = Observation {
@@ -184,6 +186,7 @@ fn everything_fresh(loaded: &Loaded) -> Memory {
             let consumed = Consumed {
                 version: Some(version(*input)),
                 basis: Basis::CommitTime,
+                partitions: Vec::new(),
             };
             (graph.asset(*input).key.clone(), consumed)
         });

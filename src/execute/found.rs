@@ -196,6 +196,7 @@ impl<'a> Ways<'a> {
             not_before: None,
             first_sent_at: Some(began_at),
             last_sent_at: Some(began_at),
+            partitions: None,
             run_id: Some(run.id),
             url: run.url.clone(),
             cancel_requested_at: None,

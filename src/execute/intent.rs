@@ -79,6 +79,7 @@ pub fn new_intent(
         url: None,
         cancel_requested_at: None,
         is_found: false,
+        partitions: request.partitions.clone(),
     })
 }
 

@@ -71,15 +71,9 @@ impl History<'_> {
             let consumed = match stamped.and_then(|version| self.stamped(key, *version)) {
                 Some(version) => {
                     self.learn_since(key, &version, at).await;
-                    Consumed {
-                        version: Some(version),
-                        basis: Basis::Stamp,
-                    }
+                    Consumed::whole(Some(version), Basis::Stamp)
                 }
-                None => Consumed {
-                    version: self.head_at(key, at).await,
-                    basis,
-                },
+                None => Consumed::whole(self.head_at(key, at).await, basis),
             };
             consumption.insert(key.clone(), consumed);
         }
@@ -220,6 +214,7 @@ impl History<'_> {
                     build: None,
                     forget_commits: false,
                     partitions: PartitionNews::Nothing,
+                    built: None,
                     schema: None,
                 });
             }
@@ -300,6 +295,7 @@ impl Learned {
                 },
                 operation: Some("before the readable log".to_owned()),
                 intent: None,
+                partitions: None,
             };
             commits.insert(0, lost);
         }

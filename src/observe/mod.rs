@@ -8,6 +8,7 @@ mod anew;
 mod history;
 mod locate;
 mod outside;
+mod placed;
 mod sighting;
 
 use std::collections::BTreeMap;
@@ -121,6 +122,10 @@ pub async fn observe(
         }
     }
     anew::complete(eyes, memory, &locations, pass, &mut seen).await;
+    placed::take_over(graph, memory, now, &mut seen);
+    for found in &mut seen {
+        placed::place(graph, memory, now, found);
+    }
     for found in &seen {
         if let Some(newest) = found.sighting.commits.last() {
             observed

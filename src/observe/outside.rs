@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use assets::delta::Commit;
+use assets::partition::PartitionSet;
 use assets::policy::{Adoption, OutsideWrites};
 use assets::version::{PassNumber, TableVersion};
 use assets::{Asset, AssetKey};
@@ -19,7 +20,7 @@ use futures::StreamExt;
 use lineage::AssetGraph;
 
 use super::history::History;
-use super::{Eyes, Inputs, Seen};
+use super::{Eyes, Inputs, Seen, placed};
 use crate::ports::{Sighting, StateError, TableLocation};
 use crate::state::{
     Build, Consumed, DataCommit, Failure, Intent, IntentId, Memory, ObservedState, RunId,
@@ -104,6 +105,17 @@ pub(super) async fn attribute(
                 if let Some(newest) = sighting.commits.last_mut() {
                     newest.origin = origin;
                 }
+                let is_by_partitions = graph
+                    .index_of(sighting.asset.as_str())
+                    .is_some_and(|index| graph.asset(index).planned_partitions().is_some());
+                let consumption = if is_by_partitions && !found.is_first_contact {
+                    let written = written_by_others(&sighting);
+                    let taken_over = sighting.consumption.as_ref();
+                    let before = taken_over.or(memory.consumption.get(&sighting.asset));
+                    placed::outside(before, &written, consumption)
+                } else {
+                    consumption
+                };
                 sighting.build = Some(build);
                 sighting.consumption = Some(consumption);
             } else if sighting.forget_commits && !ours.contains(&sighting.asset) {
@@ -116,6 +128,18 @@ pub(super) async fn attribute(
         .collect();
     history.add_learned(pass, &mut sightings);
     Ok((sightings, inputs))
+}
+
+/// The partitions in which others changed data.
+fn written_by_others(sighting: &Sighting) -> PartitionSet {
+    let theirs = sighting
+        .commits
+        .iter()
+        .filter(|commit| commit.intent.is_none());
+    PartitionSet::union_of(theirs.map(|commit| match &commit.partitions {
+        Some(extent) => extent.partitions.clone(),
+        None => PartitionSet::EVERYTHING,
+    }))
 }
 
 /// Marks the commits that our runs wrote; returns whether the newest one is ours.
@@ -252,7 +276,13 @@ fn outside_write<'a>(asset: &Asset, found: &'a Seen, is_ours: bool) -> Option<&'
     } else {
         asset.outside_writes != OutsideWrites::Ignore
     };
-    found.commits.last().filter(|_| is_wanted)
+    // Of an asset with partitions each of them was written by some of the commits: none of their
+    // writers read less than the first one did.
+    let write = match asset.planned_partitions() {
+        Some(_) if !found.is_first_contact => found.commits.first(),
+        Some(_) | None => found.commits.last(),
+    };
+    write.filter(|_| is_wanted)
 }
 
 fn adopted_build(
@@ -274,6 +304,7 @@ fn adopted_build(
         failure: failure
             .filter(|failure| !is_repaired(failure, consumption))
             .cloned(),
+        partitions: previous.and_then(|build| build.partitions.clone()),
     }
 }
 

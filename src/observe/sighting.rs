@@ -128,7 +128,7 @@ fn changed_state(
     Some(seen(key, observation, Vec::new()))
 }
 
-fn seen(key: &AssetKey, observation: Observation, commits: Vec<Commit>) -> Seen {
+pub(super) fn seen(key: &AssetKey, observation: Observation, commits: Vec<Commit>) -> Seen {
     let sighting = Sighting {
         asset: key.clone(),
         observation,
@@ -137,6 +137,7 @@ fn seen(key: &AssetKey, observation: Observation, commits: Vec<Commit>) -> Seen 
         build: None,
         forget_commits: false,
         partitions: PartitionNews::Nothing,
+        built: None,
         schema: None,
     };
     Seen {
@@ -206,6 +207,7 @@ pub(super) fn data_commit(table_id: &TableId, commit: &Commit, pass: PassNumber)
         },
         operation: commit.operation.clone(),
         intent: None,
+        partitions: None,
     }
 }
 
@@ -247,5 +249,6 @@ fn lost_commit(
         },
         operation: Some(operation.to_owned()),
         intent: None,
+        partitions: None,
     })
 }

@@ -6,16 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use assets::task::TaskName;
-use assets::{AssetKey, Origin, TableVersion};
+use assets::partition::Extent;
+use assets::task::{Task, TaskName};
+use assets::{Asset, AssetKey, Origin, TableVersion};
 use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::decision::{Action, Decision, Plan, Request};
 use super::input::PlanInput;
+use super::parameters::names_one_partition;
 use super::reason::{Reason, sentence};
 use super::standing::Standing;
 use super::verdict::Verdict;
+use crate::state::Compaction;
 
 /// Turns verdicts into decisions and requests.
 pub(super) fn admit(
@@ -57,6 +60,7 @@ pub(super) fn admit(
     }
     let mut decisions = Vec::with_capacity(verdicts.len());
     let mut cuts = Vec::new();
+    let mut compactions = Vec::new();
     for ((index, standing), mut verdict) in input.graph.indices().zip(standings).zip(verdicts) {
         if let Some(reason) = refused.remove(&index) {
             verdict.action = Action::Wait;
@@ -74,13 +78,35 @@ pub(super) fn admit(
             action: verdict.action,
             reasons: verdict.reasons,
             until: verdict.until,
+            partitions: standing
+                .parts
+                .as_ref()
+                .map(|parts| match verdict.partitions {
+                    Some(partitions) => partitions,
+                    None => parts.stale.clone(),
+                }),
         });
+        if let Some(parts) = &standing.parts {
+            let key = &input.graph.asset(index).key;
+            let known = input.memory.consumption.get(key);
+            let compacted = parts.compacted.iter().filter_map(|(upstream, after)| {
+                let upstream = input.graph.asset(*upstream).key.clone();
+                Some(Compaction {
+                    asset: key.clone(),
+                    before: known?.get(&upstream)?.clone(),
+                    upstream,
+                    after: after.clone(),
+                })
+            });
+            compactions.extend(compacted);
+        }
     }
     Plan {
         now: input.now,
         decisions,
         requests,
         cuts,
+        compactions,
     }
 }
 
@@ -168,6 +194,14 @@ impl Room {
     }
 }
 
+/// How many partitions one run builds at most: one of a task that is told one partition.
+fn most_at_once(asset: &Asset, task: Option<&Task>) -> u64 {
+    match task {
+        Some(task) if names_one_partition(asset, task) => 1,
+        Some(_) | None => u64::MAX,
+    }
+}
+
 fn request(
     input: &PlanInput<'_>,
     index: AssetIndex,
@@ -202,6 +236,13 @@ fn request(
             .filter_map(|b| b.origin)
             .reduce(Origin::oldest),
         degraded_by: verdict.degraded_by.clone(),
+        partitions: verdict.partitions.as_ref().and_then(|set| {
+            let definition = asset.planned_partitions()?;
+            Some(Extent {
+                ordinals: definition.ordinals_id().into(),
+                partitions: set.first_run(most_at_once(asset, input.tasks.get(task))),
+            })
+        }),
         reason: verdict.reasons.first().map(sentence).unwrap_or_default(),
     }
 }

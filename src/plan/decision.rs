@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use assets::AssetKey;
+use assets::partition::{Extent, PartitionSet};
 use assets::task::TaskName;
 use assets::version::{CodeVersion, Origin, TableVersion};
 use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::reason::Reason;
-use crate::state::Cut;
+use crate::state::{Compaction, Cut};
 
 /// All decisions of one pass, and what follows from them.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Plan {
     pub requests: Vec<Request>,
     /// Cuts to fix (or, where `None`, to drop), in key order.
     pub cuts: Vec<(AssetKey, Option<Cut>)>,
+    /// What is recorded in more words than it takes, in key order of the assets.
+    pub compactions: Vec<Compaction>,
 }
 
 /// What should happen to one asset now, and why.
@@ -35,6 +38,9 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// When waiting ends by itself, UTC; absent where it depends on something else.
     pub until: Option<DateTime<Utc>>,
+    /// The partitions that it is about: those that may be built now, or else those that have to be; absent
+    /// for an asset that is built as a whole.
+    pub partitions: Option<PartitionSet>,
 }
 
 /// What should happen to an asset.
@@ -79,6 +85,8 @@ pub struct Request {
     pub origin: Option<Origin>,
     /// Inputs that are behind and that it goes on without, in key order.
     pub degraded_by: Vec<AssetKey>,
+    /// The partitions to build; absent for the whole of the asset.
+    pub partitions: Option<Extent>,
     /// Why, one sentence.
     pub reason: String,
 }

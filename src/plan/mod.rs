@@ -4,7 +4,8 @@
 //! input whatever the order of its parts. It reads no clock, no file and no server, and what it
 //! returns leaves the executor no choices. The steps, each in its own file:
 //!
-//! 1. `standing`: how does each asset stand against its inputs? Facts only, no policy.
+//! 1. `standing`: how does each asset stand against its inputs? Facts only, no policy. `parts`: the same
+//!    partition by partition.
 //! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing.
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
@@ -17,6 +18,7 @@ mod input;
 mod known;
 mod obstacle;
 mod parameters;
+mod parts;
 mod patience;
 mod reason;
 mod standing;
@@ -26,6 +28,7 @@ pub use decision::{Action, Decision, Plan, Request};
 pub use health::{Activity, AssetHealth, Health, healths};
 pub use input::PlanInput;
 pub use parameters::{Lasting, ParameterError, lasting_parameters, render_parameters};
+pub use parts::Parts;
 pub use reason::{Reason, sentence};
 pub use standing::{Standing, TableState, standings};
 

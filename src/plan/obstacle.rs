@@ -4,10 +4,12 @@
 //! `settled` waits for all of it; `latest` only for what is absolute, because there would be
 //! nothing to read.
 
+use assets::partition::PartitionSet;
 use assets::{Asset, AssetKey, Origin};
 use lineage::AssetIndex;
 
 use super::input::PlanInput;
+use super::parts::{edge, unsettled};
 use super::reason::Reason;
 use super::standing::{Standing, TableState, is_built_by_itself, must_be_built};
 use super::verdict::Judge;
@@ -22,6 +24,8 @@ pub(super) struct Obstacle {
     pub(super) is_failure: bool,
     /// Not even availability goes on without it: there is nothing to read, or nothing to read it by.
     pub(super) is_absolute: bool,
+    /// The partitions of the asset that it stands in the way of; absent for all of it.
+    pub(super) partitions: Option<PartitionSet>,
 }
 
 impl Obstacle {
@@ -31,6 +35,7 @@ impl Obstacle {
             reason,
             is_failure: false,
             is_absolute: false,
+            partitions: None,
         }
     }
 }
@@ -59,9 +64,39 @@ impl Judge<'_> {
             });
         }
         for &upstream in self.input.graph.inputs(index) {
-            obstacles.extend(self.obstacle_of(upstream, cut));
+            let obstacle = self.obstacle_of(upstream, cut);
+            obstacles
+                .extend(obstacle.and_then(|found| self.of_partitions(index, upstream, cut, found)));
         }
         obstacles
+    }
+
+    /// Says which partitions of an asset an obstacle stands in the way of, of those that have to be built;
+    /// nothing where it does so of none.
+    fn of_partitions(
+        &self,
+        index: AssetIndex,
+        upstream: AssetIndex,
+        cut: Option<Cut>,
+        found: Obstacle,
+    ) -> Option<Obstacle> {
+        let input = self.standings.get(upstream.position())?;
+        let own = self.standings.get(index.position())?.parts.as_deref();
+        let is_of_all = found.is_absolute || matches!(found.reason, Reason::UpstreamUnknown { .. });
+        let (false, Some(own), Some(parts)) = (is_of_all, own, input.parts.as_deref()) else {
+            return Some(found);
+        };
+        let edge = edge(self.input.graph, (index, upstream), self.input.now)?;
+        let in_cut = |origin: Origin| cut.is_none_or(|cut| origin.seen <= cut.pass);
+        let unsettled = unsettled(parts, in_cut);
+        let blocked = edge
+            .mapping
+            .feeds(&unsettled, self.input.now)
+            .intersection(&own.stale);
+        (!blocked.is_empty()).then_some(Obstacle {
+            partitions: Some(blocked),
+            ..found
+        })
     }
 
     fn obstacle_of(&self, upstream: AssetIndex, cut: Option<Cut>) -> Option<Obstacle> {
@@ -73,6 +108,7 @@ impl Judge<'_> {
             reason,
             is_failure: false,
             is_absolute: false,
+            partitions: None,
         };
         match standing.table {
             TableState::Absent => {

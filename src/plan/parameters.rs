@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use assets::task::{Task, TaskAction};
 use assets::{Asset, AssetKey, TableVersion};
+use chrono::{DateTime, SecondsFormat, Utc};
 use minijinja::{Environment as Templates, UndefinedBehavior, Value, context, value::Serde};
 use serde::Serialize;
 
@@ -41,6 +42,64 @@ struct Input {
     table_id: Option<String>,
 }
 
+/// What a template sees of the partitions of a run.
+#[derive(Serialize, Default)]
+struct PartitionWords {
+    /// The key, where there is just one.
+    #[serde(skip)]
+    single: String,
+    /// The keys, in order.
+    keys: Vec<String>,
+    /// The first key.
+    first: String,
+    /// The last key.
+    last: String,
+    /// When the first window begins, RFC 3339 in UTC; empty without windows of time.
+    start: String,
+    /// When the last window ends, RFC 3339 in UTC; empty without windows of time.
+    end: String,
+}
+
+impl PartitionWords {
+    fn of(request: &Request, asset: &Asset) -> Self {
+        let (Some(extent), Some(definition)) = (&request.partitions, &asset.partitions) else {
+            return Self::default();
+        };
+        let set = &extent.partitions;
+        let keys: Vec<String> = set.iter().filter_map(|at| definition.key(at)).collect();
+        let windows = || set.iter().filter_map(|at| definition.window(at));
+        let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        Self {
+            single: match keys.as_slice() {
+                [only] => only.clone(),
+                _ => String::new(),
+            },
+            first: keys.first().cloned().unwrap_or_default(),
+            last: keys.last().cloned().unwrap_or_default(),
+            start: windows()
+                .map(|window| window.start)
+                .min()
+                .map(instant)
+                .unwrap_or_default(),
+            end: windows()
+                .map(|window| window.end)
+                .max()
+                .map(instant)
+                .unwrap_or_default(),
+            keys,
+        }
+    }
+}
+
+/// Returns whether a parameter of a task is the key of one partition, so that a run can only build one.
+pub(super) fn names_one_partition(asset: &Asset, task: &Task) -> bool {
+    let engine = engine();
+    templates(asset, task).into_values().any(|template| {
+        let parsed = engine.template_from_str(template);
+        parsed.is_ok_and(|template| template.undeclared_variables(false).contains("partition"))
+    })
+}
+
 /// Renders the job parameters of a request, without the correlation.
 pub fn render_parameters(
     request: &Request,
@@ -50,13 +109,15 @@ pub fn render_parameters(
 ) -> Result<BTreeMap<String, String>, ParameterError> {
     let templates = templates(asset, task);
     let selection = dbt_selection(asset);
+    let partitions = PartitionWords::of(request, asset);
     let context = context! {
         asset => asset.key.as_str(),
         relation => asset.relation.as_ref().map(ToString::to_string),
         env => environment.0,
         environment => environment.0,
         catalog => environment.1,
-        partition => "",
+        partition => partitions.single.as_str(),
+        partitions => Value::from(Serde(&partitions)),
         models => selection.as_str(),
         inputs => Value::from(Serde(inputs(request))),
         degraded_by => request.degraded_by.iter().map(AssetKey::to_string).collect::<Vec<_>>(),
@@ -137,15 +198,19 @@ fn lasting_context(
     relation: Option<&str>,
     environment: (&str, Option<&str>),
 ) -> Value {
-    context! {
+    let lasting = context! {
         asset => asset.key.as_str(),
         relation => relation,
         env => environment.0,
         environment => environment.0,
         catalog => environment.1,
-        partition => "",
         models => selection,
+    };
+    // Which partition is built differs from run to run, where there are any.
+    if asset.partitions.is_some() {
+        return lasting;
     }
+    context! { partition => "", ..lasting }
 }
 
 /// The templates of a run for an asset: its own go before those of the task.

@@ -38,6 +38,15 @@ pub enum Reason {
     },
     /// The asset should exist and does not.
     Missing,
+    /// Partitions should have content and have none.
+    MissingPartitions {
+        /// How many.
+        count: u64,
+        /// The key of the first one.
+        first: Option<String>,
+        /// The key of the last one.
+        last: Option<String>,
+    },
     /// The code differs from the code it was built with.
     CodeChanged {
         /// Built with.
@@ -188,6 +197,7 @@ impl Reason {
             Self::UpstreamChanged { .. } => "upstream_changed",
             Self::UpstreamRecreated { .. } => "upstream_recreated",
             Self::Missing => "missing",
+            Self::MissingPartitions { .. } => "missing_partitions",
             Self::CodeChanged { .. } => "code_changed",
             Self::OutdatedCode { .. } => "outdated_code",
             Self::UpstreamStale { .. } => "upstream_stale",
@@ -254,6 +264,13 @@ pub fn sentence(reason: &Reason) -> String {
             current.table_id, consumed.table_id
         ),
         Reason::Missing => "it was never built".to_owned(),
+        Reason::MissingPartitions { count, first, last } => match (count, first, last) {
+            (1, Some(first), _) => format!("its partition `{first}` was never built"),
+            (count, Some(first), Some(last)) => {
+                format!("{count} of its partitions were never built, from `{first}` to `{last}`")
+            }
+            (count, _, _) => format!("{count} of its partitions were never built"),
+        },
         Reason::CodeChanged { built, current } => {
             format!("its code changed: built with {built}, now {current}")
         }

@@ -12,6 +12,7 @@
 //! Only consumption and heads are compared, never times: no event can be missed.
 
 use assets::Asset;
+use assets::partition::PartitionSet;
 use assets::policy::{Automation, CodeChanges};
 use assets::version::{CodeVersion, Origin, TableVersion};
 use chrono::{DateTime, Utc};
@@ -19,6 +20,7 @@ use lineage::AssetIndex;
 
 use super::input::PlanInput;
 use super::known::{Ascending, Known};
+use super::parts::{Edge, Incorporated, Parts, edge};
 use crate::state::{Basis, Build, Consumed, DataCommit, Intent, ObservedState};
 
 /// How one asset stands.
@@ -48,6 +50,8 @@ pub struct Standing<'a> {
     pub build: Option<&'a Build>,
     /// The intent that is open for it.
     pub intent: Option<&'a Intent>,
+    /// How its partitions stand, of an asset that is built by them.
+    pub parts: Option<Box<Parts>>,
 }
 
 /// What is known of a table.
@@ -80,6 +84,8 @@ pub struct Behind<'a> {
     pub origin: Option<Origin>,
     /// Commit times of the first and the last commit that is not incorporated, UTC.
     pub between: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// The partitions that lack something of it; absent for an asset that is built as a whole.
+    pub partitions: Option<PartitionSet>,
 }
 
 impl Standing<'_> {
@@ -117,6 +123,7 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
             standing.arriving = against.arriving;
             standing.blind_spot = against.blind_spot;
             standing.unbuilt = against.unbuilt;
+            standing.parts = against.parts;
             standing.stale_view = stale_view;
         }
     }
@@ -128,11 +135,21 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
     let asset = input.graph.asset(index);
     let build = known.build(index);
     let table = table_state(known, asset, index);
+    let parts = Parts::of(asset, table, build, input.now).map(Box::new);
+    let (is_missing, built_code) = match &parts {
+        None => (is_missing(asset, table, build), outdated_code(asset, build)),
+        Some(parts) => (
+            !parts.missing.is_empty(),
+            build
+                .filter(|_| !parts.outdated.is_empty())
+                .and_then(other_code(asset)),
+        ),
+    };
     Standing {
         table,
         behind: Vec::new(),
-        is_missing: is_missing(asset, table, build),
-        built_code: outdated_code(asset, build),
+        is_missing,
+        built_code,
         pending: None,
         arriving: None,
         blind_spot: None,
@@ -140,6 +157,20 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
         stale_view: None,
         build,
         intent: known.intent(index),
+        parts,
+    }
+}
+
+/// A code that is not today's, of those that partitions were built with.
+fn other_code<'a>(asset: &Asset) -> impl Fn(&'a Build) -> Option<&'a CodeVersion> {
+    let current = asset.code_version.clone();
+    move |build| {
+        let parts = build.partitions.iter().flat_map(|parts| &parts.other_code);
+        let others = parts.map(|(code, _)| code.as_ref());
+        let mut codes = std::iter::once(build.code_version.as_ref())
+            .chain(others)
+            .flatten();
+        codes.find(|code| Some(*code) != current.as_ref())
     }
 }
 
@@ -207,6 +238,7 @@ struct AgainstInputs<'a> {
     arriving: Option<Origin>,
     blind_spot: Option<AssetIndex>,
     unbuilt: Option<AssetIndex>,
+    parts: Option<Box<Parts>>,
 }
 
 /// Compares an asset with its inputs, whose standings are complete already.
@@ -232,6 +264,7 @@ fn against_inputs<'a>(
     let mut pending: Option<Origin> = None;
     let mut arriving: Option<Origin> = None;
     let mut unbuilt: Option<AssetIndex> = None;
+    let mut parts = own.and_then(|own| own.parts.clone());
     for &upstream in input.graph.inputs(index) {
         let Some(standing) = standings.get(upstream.position()) else {
             continue;
@@ -249,6 +282,17 @@ fn against_inputs<'a>(
         if !is_tracked || !asset.kind.has_table() {
             continue;
         }
+        if let Some(parts) = &mut parts {
+            let edge = edge(input.graph, (index, upstream), input.now);
+            let consumed = consumption.and_then(|of| of.get(&input.graph.asset(upstream).key));
+            let of = (upstream, known.commits(upstream), consumed);
+            if let Some(found) = edge.and_then(|edge| compare_parts(parts, edge, standing, of)) {
+                pending = oldest(pending, found.origin);
+                arriving = oldest(arriving, found.origin);
+                behind.push(found);
+            }
+            continue;
+        }
         let upstream_key = &input.graph.asset(upstream).key;
         // Inputs come in key order.
         let consumed = consumed_by_input.as_mut();
@@ -260,12 +304,94 @@ fn against_inputs<'a>(
         }
     }
     let arriving = arriving.filter(|_| is_built_by_itself(asset));
+    if let Some(parts) = parts.as_mut().filter(|_| !is_built_by_itself(asset)) {
+        parts.arriving.clear();
+    }
     AgainstInputs {
         behind,
         pending,
         arriving,
         blind_spot,
         unbuilt,
+        parts,
+    }
+}
+
+/// Adds what partitions lack of one input, or will lack of it; returns what they lack now.
+fn compare_parts<'a>(
+    parts: &mut Parts,
+    edge: Edge<'_>,
+    standing: &Standing<'a>,
+    (upstream, commits, consumed): (AssetIndex, &'a [DataCommit], Option<&'a Consumed>),
+) -> Option<Behind<'a>> {
+    let there = parts.existing.clone();
+    for (of, own) in [
+        (Changes::Pending, &mut parts.pending),
+        (Changes::Arriving, &mut parts.arriving),
+    ] {
+        for (origin, set) in of.of(standing) {
+            let fed = edge.mapping.feeds(&set, edge.now).intersection(&there);
+            Parts::add(own, origin, fed);
+        }
+    }
+    let must = edge.waits_for(standing, |parts| parts.unbuilt.clone());
+    let must = match (
+        &standing.parts,
+        standing.unbuilt.is_some() || standing.is_missing,
+    ) {
+        (Some(_), _) | (None, true) => must.intersection(&there),
+        (None, false) => PartitionSet::NOTHING,
+    };
+    parts.unbuilt = parts.unbuilt.union(&must);
+    let incorporated = Incorporated::of(consumed, commits);
+    if incorporated.is_all() && consumed.is_none_or(|consumed| consumed.partitions.is_empty()) {
+        return None;
+    }
+    let has_content = there.difference(&parts.missing);
+    let lacked = incorporated.lacked(edge, &has_content);
+    if let Some(compacted) = consumed.and_then(|of| incorporated.compacted(of, &lacked)) {
+        parts.compacted.push((upstream, compacted));
+    }
+    let (first, last) = (lacked.first()?, lacked.last()?);
+    let set = PartitionSet::union_of(lacked.iter().map(|(_, set)| set.clone()));
+    for (commit, set) in &lacked {
+        Parts::add(&mut parts.pending, commit.origin, set.clone());
+        Parts::add(&mut parts.arriving, commit.origin, set.clone());
+    }
+    parts.stale = parts.stale.union(&set);
+    let origins = lacked.iter().map(|(commit, _)| commit.origin);
+    let times = || lacked.iter().map(|(commit, _)| commit.committed_at);
+    Some(Behind {
+        input: upstream,
+        consumed: consumed.and_then(|consumed| consumed.version.as_ref()),
+        basis: consumed.map(|consumed| consumed.basis),
+        current: &last.0.version,
+        origin: origins.reduce(Origin::oldest),
+        between: times()
+            .min()
+            .zip(times().max())
+            .or(Some((first.0.committed_at, last.0.committed_at))),
+        partitions: Some(set),
+    })
+}
+
+/// Changes that an asset does not show.
+#[derive(Clone, Copy)]
+enum Changes {
+    Pending,
+    Arriving,
+}
+
+impl Changes {
+    fn of(self, standing: &Standing<'_>) -> Vec<(Origin, PartitionSet)> {
+        let (whole, parts) = match (self, &standing.parts) {
+            (Self::Pending, Some(parts)) => (None, parts.pending.clone()),
+            (Self::Arriving, Some(parts)) => (None, parts.arriving.clone()),
+            (Self::Pending, None) => (standing.pending, Vec::new()),
+            (Self::Arriving, None) => (standing.arriving, Vec::new()),
+        };
+        let whole = whole.map(|origin| (origin, PartitionSet::EVERYTHING));
+        whole.into_iter().chain(parts).collect()
     }
 }
 
@@ -309,6 +435,7 @@ fn compare<'a>(
         current: &newest.version,
         origin,
         between,
+        partitions: None,
     })
 }
 

@@ -11,6 +11,7 @@
 //! An input that nothing here builds by itself (no task, or manual) is never waited for: nobody
 //! could say until when.
 
+use assets::partition::{PartitionSet, Partitions};
 use assets::policy::{Automation, CodeChanges, Consistency, OnChange};
 use assets::{Asset, AssetKey, Origin};
 use chrono::{DateTime, Utc};
@@ -34,6 +35,8 @@ pub(super) struct Verdict {
     pub(super) cut: Option<Cut>,
     /// Inputs that a run goes on without, in key order.
     pub(super) degraded_by: Vec<AssetKey>,
+    /// The partitions that may be built now; absent for an asset that is built as a whole.
+    pub(super) partitions: Option<PartitionSet>,
 }
 
 impl Verdict {
@@ -44,6 +47,7 @@ impl Verdict {
             until: None,
             cut: None,
             degraded_by: Vec::new(),
+            partitions: None,
         }
     }
 
@@ -56,6 +60,7 @@ impl Verdict {
             until: None,
             cut: None,
             degraded_by: Vec::new(),
+            partitions: None,
         }
     }
 
@@ -119,8 +124,12 @@ impl Judge<'_> {
     /// Why the asset is stale by itself.
     fn stale_reasons(&self, asset: &Asset, standing: &Standing<'_>) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        if standing.is_missing {
-            reasons.push(Reason::Missing);
+        match (&standing.parts, &asset.partitions) {
+            (Some(parts), Some(definition)) if standing.is_missing => {
+                reasons.push(missing_partitions(definition, &parts.missing));
+            }
+            _ if standing.is_missing => reasons.push(Reason::Missing),
+            _ => {}
         }
         if let (Some(built), Some(current)) = (standing.built_code, &asset.code_version) {
             let (built, current) = (built.clone(), current.clone());
@@ -207,7 +216,13 @@ impl Judge<'_> {
             }
         };
         let decides = |obstacle: &&Obstacle| !availability_first || obstacle.is_absolute;
-        if let Some(obstacle) = obstacles.iter().find(decides) {
+        let free = free_partitions(standing, obstacles.iter().filter(decides));
+        let stands_alone = |obstacle: &&Obstacle| {
+            decides(obstacle)
+                && (obstacle.partitions.is_none()
+                    || free.as_ref().is_none_or(PartitionSet::is_empty))
+        };
+        if let Some(obstacle) = obstacles.iter().find(stands_alone) {
             let action = if obstacle.is_failure {
                 Action::Hold
             } else {
@@ -219,14 +234,17 @@ impl Judge<'_> {
                 .until(until)
                 .with_cut(cut);
         }
+        let mut partitions = free;
         if let Some((reason, until)) = self.automation_waits(index, standing, on_change) {
             return Verdict::because(Action::Wait, reason, stale)
                 .until(until)
                 .with_cut(cut);
         }
         let mut reasons = stale;
+        let goes_on = |obstacle: &Obstacle| availability_first || obstacle.partitions.is_none();
         let mut degraded_by: Vec<AssetKey> = obstacles
             .into_iter()
+            .filter(goes_on)
             .filter_map(|obstacle| obstacle.upstream)
             .collect();
         degraded_by.sort();
@@ -242,6 +260,7 @@ impl Judge<'_> {
             until: None,
             cut,
             degraded_by,
+            partitions: partitions.take(),
         }
     }
 
@@ -285,8 +304,29 @@ impl Judge<'_> {
 }
 
 /// Returns whether there is something to build, given what the policy makes of code changes.
+/// Returns the stale partitions that nothing stands in the way of; absent for an asset that is built as a
+/// whole.
+fn free_partitions<'o>(
+    standing: &Standing<'_>,
+    obstacles: impl Iterator<Item = &'o Obstacle>,
+) -> Option<PartitionSet> {
+    let parts = standing.parts.as_deref()?;
+    let blocked = obstacles.filter_map(|obstacle| obstacle.partitions.clone());
+    Some(parts.stale.difference(&PartitionSet::union_of(blocked)))
+}
+
 fn is_due(asset: &Asset, standing: &Standing<'_>) -> bool {
     must_be_built(asset, standing) || !standing.behind.is_empty()
+}
+
+/// Names the partitions that are missing: the first and the last one.
+fn missing_partitions(definition: &Partitions, missing: &PartitionSet) -> Reason {
+    let ranges = definition.key_ranges(missing);
+    Reason::MissingPartitions {
+        count: missing.count().unwrap_or(0),
+        first: ranges.first().map(|range| range.from.clone()),
+        last: ranges.last().map(|range| range.to.clone()),
+    }
 }
 
 fn quarantined(failure: &Failure) -> Reason {

@@ -246,6 +246,10 @@ fn record_decisions(
     if !decided.cuts.is_empty() {
         world.state.record_cuts(lease, &decided.cuts)?;
     }
+    if !decided.compactions.is_empty() {
+        let compactions = &decided.compactions;
+        world.state.record_compacted(lease, compactions)?;
+    }
     let records: Vec<DecisionRecord> = decided
         .decisions
         .iter()

@@ -3,9 +3,11 @@
 use assets::partition::{Partition, PartitionSet, Partitions, Window};
 use assets::{Asset, AssetKey};
 use chrono::{DateTime, Utc};
+use lineage::AssetGraph;
 use serde_json::{Value, json};
 
 use super::{document, instant};
+use crate::state::Intent;
 
 /// Partitions of one asset at the other end of an edge.
 #[derive(Debug, Clone)]
@@ -54,6 +56,35 @@ pub fn across_document(
         "nonexistent": nonexistent.collect::<Vec<_>>(),
     });
     document("Partitions", fields)
+}
+
+/// Returns the keys of partitions of an asset, in order; `"all"` for the whole of it, and for what nobody knows
+/// the keys of any more.
+pub(super) fn keys_or_all(asset: Option<&Asset>, set: Option<&PartitionSet>) -> Value {
+    let definition = asset.and_then(Asset::planned_partitions);
+    match (definition, set) {
+        (Some(definition), Some(set)) if !set.is_everything() => {
+            json!(
+                set.iter()
+                    .filter_map(|at| definition.key(at))
+                    .collect::<Vec<_>>()
+            )
+        }
+        _ => json!("all"),
+    }
+}
+
+/// Returns the keys of what an intent builds, as [`keys_or_all`].
+pub(super) fn keys_of_intent(graph: &AssetGraph, intent: &Intent) -> Value {
+    let asset = intent
+        .assets
+        .first()
+        .and_then(|key| graph.index_of(key.as_str()));
+    let asset = asset.map(|index| graph.asset(index));
+    let definition = asset.and_then(Asset::planned_partitions);
+    let set = definition.zip(intent.partitions.as_ref());
+    let set = set.map(|(definition, extent)| extent.under(definition));
+    keys_or_all(asset, set.as_ref())
 }
 
 fn parts(definition: &Partitions) -> Value {

@@ -5,6 +5,7 @@ use assets::task::Tasks;
 use lineage::AssetGraph;
 use serde_json::{Value, json};
 
+use super::partitions::keys_or_all;
 use super::runs::masked;
 use super::{document, instant, optional_instant};
 use crate::plan::{Decision, Plan, Reason, Request, render_parameters, sentence};
@@ -43,7 +44,7 @@ fn decision(decision: &Decision, graph: &AssetGraph) -> Value {
     let asset = graph.asset(decision.asset);
     json!({
         "asset": asset.key,
-        "partitions": "all",
+        "partitions": keys_or_all(Some(asset), decision.partitions.as_ref()),
         "action": decision.action.as_str(),
         "reasons": decision.reasons.iter().map(reason).collect::<Vec<_>>(),
         "until": optional_instant(decision.until),
@@ -75,10 +76,11 @@ fn request_document(
         Some(Err(error)) => (Value::Null, json!(error.to_string())),
         None => (Value::Null, Value::Null),
     };
+    let partitions = request.partitions.as_ref().map(|extent| &extent.partitions);
     json!({
         "task": request.task,
         "assets": [request.asset],
-        "partitions": "all",
+        "partitions": keys_or_all(index.map(|index| graph.asset(index)), partitions),
         "parameters": parameters,
         "problem": problem,
         "inputs": inputs(request),
@@ -136,6 +138,7 @@ mod tests {
             code_version: None,
             origin: None,
             degraded_by: Vec::new(),
+            partitions: None,
             reason: String::new(),
         };
         let tasks = Tasks::from([(name, task)]);

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use assets::AssetKey;
+use lineage::AssetGraph;
 use serde_json::{Value, json};
 
+use super::partitions::keys_of_intent;
 use super::{document, instant, optional_instant};
 use crate::ports::RunRecord;
 use crate::secret::mask_parameter;
 use crate::state::Intent;
 
 /// Lists attempts, newest first.
-pub fn run_list(runs: &[RunRecord]) -> Value {
+pub fn run_list(graph: &AssetGraph, runs: &[RunRecord]) -> Value {
     document(
         "RunList",
-        json!({ "runs": runs.iter().map(run).collect::<Vec<_>>() }),
+        json!({ "runs": runs.iter().map(|of| run(graph, of)).collect::<Vec<_>>() }),
     )
 }
 
@@ -32,7 +34,7 @@ pub(super) fn masked(parameters: &BTreeMap<String, String>) -> BTreeMap<&str, St
 }
 
 /// Says everything about the attempts of one intent, the first one first.
-pub fn run_document(runs: &[RunRecord]) -> Value {
+pub fn run_document(graph: &AssetGraph, runs: &[RunRecord]) -> Value {
     let intent = runs.first().map(|run| &run.intent);
     let fields = json!({
         "id": intent.map(|intent| &intent.id),
@@ -47,7 +49,7 @@ pub fn run_document(runs: &[RunRecord]) -> Value {
         "created_at": intent.map(|intent| instant(intent.created_at)),
         "parameters": intent.map(shown_parameters),
         "degraded_by": intent.map(|intent| &intent.degraded_by),
-        "attempts": runs.iter().map(run).collect::<Vec<_>>(),
+        "attempts": runs.iter().map(|of| run(graph, of)).collect::<Vec<_>>(),
     });
     document("Run", fields)
 }
@@ -72,7 +74,7 @@ pub fn retry_document(asset: &AssetKey, is_lifted: bool, message: &str) -> Value
     document("RunRetry", fields)
 }
 
-fn run(run: &RunRecord) -> Value {
+fn run(graph: &AssetGraph, run: &RunRecord) -> Value {
     let intent = &run.intent;
     // Only the current attempt has these.
     let current = (run.attempt == intent.attempt).then_some(intent);
@@ -85,7 +87,7 @@ fn run(run: &RunRecord) -> Value {
         "id": intent.id,
         "task": intent.task,
         "assets": intent.assets,
-        "partitions": "all",
+        "partitions": keys_of_intent(graph, intent),
         "attempt": run.attempt,
         "state": run.state.as_str(),
         "run_id": run.run_id,

@@ -8,10 +8,11 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, maybe_micros, micros, signed, to_json, version_cells};
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use crate::state::{Basis, Build, Consumed, Cut};
+use crate::state::{Basis, Build, BuiltPartitions, Compaction, Consumed, Cut};
 
 const COLUMNS: &str = "asset, code_version, built_at, last_success_at, produced_table_id, \
-                       produced_version, is_adopted, degraded_by, cut_fixed_at, cut_pass, failure";
+                       produced_version, is_adopted, degraded_by, cut_fixed_at, cut_pass, failure, \
+                       partitions";
 
 /// Returns all builds of which anything is known.
 pub(super) fn all(connection: &Connection) -> Result<BTreeMap<AssetKey, Build>, Fault> {
@@ -40,6 +41,7 @@ fn row(cells: &mut Cells<'_>) -> Result<(AssetKey, Build), Fault> {
     let degraded_by = cells.maybe_json()?.unwrap_or_default();
     let cut = cut(cells)?;
     let failure = cells.maybe_json()?;
+    let partitions = cells.maybe_json()?;
     let build = Build {
         code_version,
         built_at,
@@ -49,6 +51,7 @@ fn row(cells: &mut Cells<'_>) -> Result<(AssetKey, Build), Fault> {
         degraded_by,
         cut,
         failure,
+        partitions,
     };
     Ok((asset, build))
 }
@@ -76,7 +79,7 @@ pub(super) fn replace(write: &Write<'_>, asset: &AssetKey, build: &Build) -> Res
     write.change(
         &format!(
             "INSERT OR REPLACE INTO build ({COLUMNS})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         ),
         params![
             asset.as_str(),
@@ -90,7 +93,22 @@ pub(super) fn replace(write: &Write<'_>, asset: &AssetKey, build: &Build) -> Res
             maybe_micros(build.cut.map(|cut| cut.fixed_at)),
             cut_pass,
             build.failure.as_ref().map(to_json).transpose()?,
+            build.partitions.as_ref().map(to_json).transpose()?,
         ],
+    )?;
+    Ok(())
+}
+
+/// Records which partitions of an asset have content.
+pub(super) fn place(
+    write: &Write<'_>,
+    asset: &AssetKey,
+    built: &BuiltPartitions,
+) -> Result<(), Fault> {
+    write.change(
+        "INSERT INTO build (asset, is_adopted, partitions) VALUES (?1, 0, ?2)
+         ON CONFLICT (asset) DO UPDATE SET partitions = ?2 WHERE partitions IS NOT ?2",
+        params![asset.as_str(), to_json(built)?],
     )?;
     Ok(())
 }
@@ -118,23 +136,70 @@ pub(super) fn replace_consumption(
     )?;
     for (upstream, consumed) in consumption {
         let (table_id, version) = version_cells(consumed.version.as_ref())?;
+        let (partitions, least) = match consumed.partitions.as_slice() {
+            [] => (None, version),
+            some => {
+                let least = consumed.least().map(|version| signed(version.version));
+                (Some(to_json(&some)?), least.transpose()?)
+            }
+        };
         write.change(
-            "INSERT INTO consumption (asset, upstream, table_id, version, basis)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO consumption (asset, upstream, table_id, version, basis, partitions, least)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 asset.as_str(),
                 upstream.as_str(),
                 table_id,
                 version,
                 consumed.basis.as_str(),
+                partitions,
+                least,
             ],
         )?;
     }
     Ok(())
 }
 
+/// Records in fewer words what an asset incorporates of an input, if it is still recorded so.
+pub(super) fn compact(write: &Write<'_>, compaction: &Compaction) -> Result<(), Fault> {
+    let mut known = consumption_of(&write.tx, &compaction.asset)?;
+    match known.get_mut(&compaction.upstream) {
+        Some(consumed) if *consumed == compaction.before => {
+            consumed.clone_from(&compaction.after);
+        }
+        Some(_) | None => return Ok(()),
+    }
+    replace_consumption(write, &compaction.asset, &known)
+}
+
+/// Returns all that an asset consumed.
+pub(super) fn consumption_of(
+    connection: &Connection,
+    asset: &AssetKey,
+) -> Result<BTreeMap<AssetKey, Consumed>, Fault> {
+    let sql =
+        "SELECT upstream, table_id, version, basis, partitions FROM consumption WHERE asset = ?1";
+    let rows = list(
+        connection,
+        "consumption",
+        sql,
+        params![asset.as_str()],
+        |cells| Ok((cells.key()?, consumed(cells)?)),
+    )?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Takes what was consumed of one upstream.
+pub(super) fn consumed(cells: &mut Cells<'_>) -> Result<Consumed, Fault> {
+    Ok(Consumed {
+        version: cells.version()?,
+        basis: basis(cells)?,
+        partitions: cells.maybe_json()?.unwrap_or_default(),
+    })
+}
+
 /// Takes how something is known.
-pub(super) fn basis(cells: &mut Cells<'_>) -> Result<Basis, Fault> {
+fn basis(cells: &mut Cells<'_>) -> Result<Basis, Fault> {
     let text = cells.text()?;
     [Basis::Run, Basis::Stamp, Basis::RunStart, Basis::CommitTime]
         .into_iter()

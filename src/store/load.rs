@@ -63,7 +63,7 @@ fn observations(connection: &Connection) -> Result<BTreeMap<AssetKey, Observatio
 
 fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>>, Fault> {
     let sql = "SELECT asset, table_id, version, committed_at, origin_at, origin_seen, operation,
-                      intent
+                      intent, partitions
                FROM data_commit ORDER BY asset, version";
     let mut groups = Groups::default();
     each(connection, "data_commit", sql, (), |cells| {
@@ -78,6 +78,7 @@ fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>
             },
             operation: cells.take()?,
             intent: cells.take::<Option<String>>()?.map(IntentId),
+            partitions: cells.maybe_json()?,
         });
         Ok(())
     })?;
@@ -87,14 +88,13 @@ fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>
 fn consumption(
     connection: &Connection,
 ) -> Result<BTreeMap<AssetKey, BTreeMap<AssetKey, Consumed>>, Fault> {
-    let sql = "SELECT asset, upstream, table_id, version, basis FROM consumption
+    let sql = "SELECT asset, upstream, table_id, version, basis, partitions FROM consumption
                ORDER BY asset, upstream";
     let mut groups = Groups::default();
     each(connection, "consumption", sql, (), |cells| {
         let upstreams: &mut BTreeMap<AssetKey, Consumed> = groups.of(cells)?;
         let upstream = cells.key()?;
-        let (version, basis) = (cells.version()?, build::basis(cells)?);
-        upstreams.insert(upstream, Consumed { version, basis });
+        upstreams.insert(upstream, build::consumed(cells)?);
         Ok(())
     })?;
     Ok(groups.into_map())

@@ -1,7 +1,9 @@
 //! How an attempt ends, and what follows from it for its assets: all of it or nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use assets::partition::{Extent, PartitionSet};
 use assets::{AssetKey, TableVersion};
 use chrono::{DateTime, Utc};
 use rusqlite::params;
@@ -9,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::cells::micros;
 use super::fault::Fault;
-use super::query::{Write, first};
+use super::query::{Write, first, list};
 use super::{attempt, build, intent, outbox};
 use crate::state::{
-    Basis, Build, Consumed, Failure, Intent, IntentId, IntentState, Outcome, Settlement,
+    Basis, Build, BuiltPartitions, Consumed, Failure, Intent, IntentId, IntentState, Outcome,
+    Settlement,
 };
 
 /// Settles an attempt if it is still the current one of an open intent.
@@ -138,20 +141,32 @@ fn succeeded(
             continue;
         }
         let inputs = intent.inputs.get(asset).into_iter().flatten();
-        let consumption = inputs.map(|(upstream, version)| {
-            let consumed = Consumed {
-                version: version.clone(),
-                basis: if intent.is_found {
-                    Basis::RunStart
-                } else {
-                    Basis::Run
-                },
-            };
-            (upstream.clone(), consumed)
-        });
-        build::replace_consumption(ended.write, asset, &consumption.collect())?;
+        let basis = if intent.is_found {
+            Basis::RunStart
+        } else {
+            Basis::Run
+        };
+        let set = partitions_of(ended, asset, &known)?;
+        let mut partitions = built_before(intent, &known);
+        let mut consumption = match &set {
+            Some(_) => build::consumption_of(&ended.write.tx, asset)?,
+            None => BTreeMap::new(),
+        };
+        let all = PartitionSet::EVERYTHING;
+        for (upstream, version) in inputs {
+            let nothing = || Consumed::whole(None, basis);
+            let consumed = consumption.entry(upstream.clone()).or_insert_with(nothing);
+            consumed.incorporate(set.as_ref().unwrap_or(&all), version.clone(), basis);
+        }
+        build::replace_consumption(ended.write, asset, &consumption)?;
+        let with = intent.code_versions.get(asset).cloned();
+        let code_version = match (&mut partitions, &set) {
+            (Some(partitions), Some(set)) => partitions.build(set, (known.code_version, with)),
+            _ => with,
+        };
         let build = Build {
-            code_version: intent.code_versions.get(asset).cloned(),
+            code_version,
+            partitions,
             built_at: Some(ended.at),
             last_success_at: Some(ended.at),
             produced: produced.get(asset).cloned().flatten(),
@@ -164,6 +179,44 @@ fn succeeded(
         build::replace(ended.write, asset, &build)?;
     }
     ended.close(IntentState::Succeeded, json!({ "produced": produced }))
+}
+
+/// Returns the partitions that a run built, of an asset that is built by partitions.
+fn partitions_of(
+    ended: &Ended<'_>,
+    asset: &AssetKey,
+    known: &Build,
+) -> Result<Option<PartitionSet>, Fault> {
+    let built = match (&ended.intent.partitions, &known.partitions) {
+        (None, None) => return Ok(None),
+        (None, Some(built)) => built,
+        // The partitions of a declaration that is no more: nobody knows which of today's they are.
+        (Some(extent), Some(built)) if extent.ordinals != built.ordinals => {
+            return Ok(Some(PartitionSet::NOTHING));
+        }
+        (Some(extent), _) => return Ok(Some(extent.partitions.clone())),
+    };
+    let meant = |extent: Option<Extent>| {
+        let extent = extent.filter(|extent| extent.ordinals == built.ordinals);
+        extent.map_or(PartitionSet::EVERYTHING, |extent| extent.partitions)
+    };
+    // A run that was found, or was asked for before the asset had partitions: what it wrote tells.
+    let sql = "SELECT partitions FROM data_commit WHERE asset = ?1 AND intent = ?2";
+    let of = params![asset.as_str(), ended.intent.id.0];
+    let written = list(&ended.write.tx, "data_commit", sql, of, |cells| {
+        cells.maybe_json()
+    })?;
+    Ok(Some(PartitionSet::union_of(written.into_iter().map(meant))))
+}
+
+/// Returns which partitions had content before a run: none where none is known of.
+fn built_before(intent: &Intent, known: &Build) -> Option<BuiltPartitions> {
+    let first = intent.partitions.as_ref().map(|extent| BuiltPartitions {
+        ordinals: Arc::clone(&extent.ordinals),
+        built: PartitionSet::NOTHING,
+        other_code: Vec::new(),
+    });
+    known.partitions.clone().or(first)
 }
 
 /// Tells whether a commit of the asset is known that a run of the intent made.

@@ -59,6 +59,9 @@ fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault> {
     if let Some(build) = &sighting.build {
         build::replace(write, asset, build)?;
     }
+    if let Some(built) = &sighting.built {
+        build::place(write, asset, built)?;
+    }
     Ok(())
 }
 
@@ -69,7 +72,7 @@ fn void_consumption(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault>
         return Ok(());
     };
     write.change(
-        "UPDATE consumption SET table_id = NULL, version = NULL
+        "UPDATE consumption SET table_id = NULL, version = NULL, partitions = NULL, least = NULL
          WHERE upstream = ?1 AND table_id = ?2",
         params![sighting.asset.as_str(), head.table_id.as_str()],
     )?;
@@ -124,8 +127,9 @@ fn observe(write: &Write<'_>, asset: &AssetKey, seen: &Observation) -> Result<()
 fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Result<(), Fault> {
     write.change(
         "INSERT OR REPLACE INTO data_commit
-             (asset, table_id, version, committed_at, origin_at, origin_seen, operation, intent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             (asset, table_id, version, committed_at, origin_at, origin_seen, operation, intent,
+              partitions)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             asset.as_str(),
             commit.version.table_id.as_str(),
@@ -135,6 +139,7 @@ fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Resul
             signed(commit.origin.seen.0)?,
             commit.operation,
             commit.intent.as_ref().map(|intent| intent.0.as_str()),
+            commit.partitions.as_ref().map(to_json).transpose()?,
         ],
     )?;
     Ok(())
@@ -166,7 +171,7 @@ enum Need {
 }
 
 fn need_of(write: &Write<'_>, asset: &AssetKey) -> Result<Need, Fault> {
-    let sql = "SELECT count(*), min(version), total(table_id IS NOT (
+    let sql = "SELECT count(*), min(least), total(least IS NULL OR table_id IS NOT (
                    SELECT table_id FROM data_commit WHERE asset = ?1 ORDER BY version DESC LIMIT 1
                )) > 0
                FROM consumption WHERE upstream = ?1";

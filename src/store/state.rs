@@ -10,7 +10,7 @@ use super::{
 };
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Compaction, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
 };
 
 impl State for Store {
@@ -88,6 +88,18 @@ impl State for Store {
                 Some(cut) => build::fix_cut(write, asset, *cut),
                 None => build::drop_cut(write, asset),
             })
+        })
+    }
+
+    fn record_compacted(
+        &self,
+        lease: &Lease,
+        compactions: &[Compaction],
+    ) -> Result<(), StateError> {
+        self.write("record_compacted", |write| {
+            lease::check(&write.tx, lease)?;
+            let mut all = compactions.iter();
+            all.try_for_each(|compaction| build::compact(write, compaction))
         })
     }
 

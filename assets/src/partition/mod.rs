@@ -15,6 +15,7 @@
 mod check;
 mod civil;
 mod definition;
+mod extent;
 mod format;
 mod key;
 mod mapping;
@@ -29,6 +30,7 @@ mod window_key;
 mod windows;
 
 pub use definition::{KeyRange, Partitions};
+pub use extent::Extent;
 pub use format::{Field, Format, FormatError};
 pub use key::KeyError;
 pub use mapping::{Choice, Mapping, MappingError, MappingSpec, Needs};

@@ -93,7 +93,7 @@ pub(super) fn run(context: &Context, args: &ListArgs) -> Result<Exit, CommandErr
         keys.map(|asset| asset.key.clone()).collect()
     });
     let runs = find(&app, &store, args, only)?;
-    let document = report::run_list(&runs);
+    let document = report::run_list(&app.graph, &runs);
     context
         .output
         .emit_value(&document, Some("runs"), || table(&app, &runs))?;

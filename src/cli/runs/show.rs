@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, id: &str) -> Result<Exit, CommandError> {
     let store = app.read_state()?;
     let attempts = super::find(&store, id)?;
     let now = app.clock().now();
-    let document = report::run_document(&attempts);
+    let document = report::run_document(&app.graph, &attempts);
     context
         .output
         .emit_value(&document, None, || text(&attempts, now))?;

@@ -2,6 +2,7 @@
 
 mod consistency;
 mod healthy;
+mod partitions;
 mod staleness;
 mod waiting;
 mod world;

@@ -128,6 +128,7 @@ impl World {
             origin,
             operation: Some("WRITE".to_owned()),
             intent: None,
+            partitions: None,
         };
         self.memory
             .commits
@@ -197,6 +198,7 @@ impl World {
                 Consumed {
                     version: Some(at(input, *version)),
                     basis: Basis::Run,
+                    partitions: Vec::new(),
                 },
             )
         });
@@ -362,5 +364,6 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         url: None,
         cancel_requested_at: None,
         is_found: false,
+        partitions: None,
     }
 }

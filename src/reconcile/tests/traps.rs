@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Compaction, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
 };
 use crate::store::Store;
 
@@ -172,6 +172,16 @@ impl State for Trapped {
         cuts: &[(AssetKey, Option<Cut>)],
     ) -> Result<(), StateError> {
         self.step("record_cuts", |store| store.record_cuts(lease, cuts))
+    }
+
+    fn record_compacted(
+        &self,
+        lease: &Lease,
+        compactions: &[Compaction],
+    ) -> Result<(), StateError> {
+        self.step("record_compacted", |store| {
+            store.record_compacted(lease, compactions)
+        })
     }
 
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {

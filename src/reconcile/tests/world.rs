@@ -429,7 +429,7 @@ impl Sim {
     pub(super) fn consumption(&self, name: &str, upstream: &str) -> String {
         match self.consumed(name, upstream) {
             None => "none".to_owned(),
-            Some(Consumed { version, basis }) => {
+            Some(Consumed { version, basis, .. }) => {
                 let version = version.map_or("nothing".to_owned(), |v| v.to_string());
                 format!("{version} by {}", basis.as_str())
             }

@@ -170,6 +170,7 @@ fn success_makes_the_inputs_consumed() {
     let consumed = |version| Consumed {
         version,
         basis: Basis::Run,
+        partitions: Vec::new(),
     };
     let inputs = BTreeMap::from([
         (key("empty"), consumed(None)),

@@ -18,6 +18,7 @@ fn consumed(store: &Store, lease: &Lease, consumer: &str, version: Option<TableV
     let consumed = Consumed {
         version,
         basis: Basis::CommitTime,
+        partitions: Vec::new(),
     };
     let mut seen = sighting(consumer, []);
     seen.consumption = Some(BTreeMap::from([(key("up"), consumed)]));
@@ -44,6 +45,7 @@ fn a_sighting_comes_back_as_it_was() {
             Consumed {
                 version: Some(version(2)),
                 basis: Basis::Stamp,
+                partitions: Vec::new(),
             },
         ),
         (
@@ -51,6 +53,7 @@ fn a_sighting_comes_back_as_it_was() {
             Consumed {
                 version: None,
                 basis: Basis::RunStart,
+                partitions: Vec::new(),
             },
         ),
     ]);

@@ -104,6 +104,7 @@ fn commit(number: u64) -> DataCommit {
         },
         operation: Some("MERGE".to_owned()),
         intent: None,
+        partitions: None,
     }
 }
 
@@ -124,6 +125,7 @@ fn sighting(asset: &str, commits: impl IntoIterator<Item = u64>) -> Sighting {
         forget_commits: false,
         partitions: PartitionNews::Nothing,
         schema: None,
+        built: None,
     }
 }
 
@@ -171,6 +173,7 @@ fn intent(id: &str, assets: &[&str]) -> Intent {
         url: None,
         cancel_requested_at: None,
         is_found: false,
+        partitions: None,
     }
 }
 

@@ -5,7 +5,7 @@ use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use headwater::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use headwater::state::{
-    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Compaction, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
 };
 use headwater::store::Store;
 
@@ -179,6 +179,14 @@ impl State for Ports<'_> {
         self.tx(Step::RecordCuts, |store| {
             store.record_cuts(&self.lease(lease), cuts)
         })
+    }
+
+    fn record_compacted(
+        &self,
+        lease: &Lease,
+        compactions: &[Compaction],
+    ) -> Result<(), StateError> {
+        self.inner().store.record_compacted(lease, compactions)
     }
 
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {

@@ -24,6 +24,15 @@ impl Span {
         self.start == i32::MIN || self.end == i32::MAX
     }
 
+    /// Returns its beginning, at most so many long and at least one.
+    pub(super) fn cut(self, most: u64) -> Self {
+        let most = i32::try_from(most.clamp(1, self.len())).unwrap_or(i32::MAX);
+        Self {
+            end: self.start.saturating_add(most),
+            ..self
+        }
+    }
+
     /// Returns how many ordinals there are in it.
     pub(in super::super) fn len(self) -> u64 {
         u64::from(self.end.abs_diff(self.start))

@@ -1,7 +1,8 @@
 //! What is in a set, one after the other: ranges, or single partitions.
 
+use super::bits::Bits;
 use super::runs::Runs;
-use super::spans::Span;
+use super::spans::{Span, Spans};
 use super::{Partition, PartitionSet, Shape};
 
 /// Partitions that follow each other in one part of a definition; the others are the same for all.
@@ -63,6 +64,43 @@ impl PartitionSet {
 /// Leaves out what has everything in its first part.
 fn bounded(runs: &Runs) -> impl Iterator<Item = (Span, &PartitionSet)> {
     runs.iter().filter(|(span, _)| !span.is_unbounded())
+}
+
+impl PartitionSet {
+    /// Returns the first partitions that follow each other, at most so many and at least one: windows of
+    /// time without a hole, or values of a list; of a product, those with one combination of the other
+    /// parts, or all combinations of one window where there is room for them. Nothing of a set that has
+    /// everything, in all or in a part.
+    #[must_use]
+    pub fn first_run(&self, most: u64) -> Self {
+        let most = most.max(1);
+        match &self.0 {
+            Shape::Nothing | Shape::Everything => Self::NOTHING,
+            Shape::Windows(spans) => {
+                let first = spans.iter().next();
+                first.map_or(Self::NOTHING, |span| {
+                    Self::windows(Spans::from_ordered([span.cut(most)]))
+                })
+            }
+            Shape::Values(bits) => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                Self::values(Bits::of_places(bits.iter().take(most)))
+            }
+            Shape::Product(runs) => {
+                let Some((span, inner)) = bounded(runs).next() else {
+                    return Self::NOTHING;
+                };
+                let each = inner.count().unwrap_or(u64::MAX);
+                let (span, inner) = match most / each.max(1) {
+                    0 => (span.cut(1), inner.first_run(most)),
+                    spans => (span.cut(spans), inner.clone()),
+                };
+                let mut first = Runs::default();
+                first.push(span, inner);
+                Self::product(first)
+            }
+        }
+    }
 }
 
 impl<'a> IntoIterator for &'a PartitionSet {
