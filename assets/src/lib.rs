@@ -20,6 +20,7 @@ pub mod key;
 pub mod policy;
 pub mod relation;
 pub mod resolve;
+pub mod schedule;
 pub mod task;
 pub mod version;
 
