@@ -98,6 +98,7 @@ fn text(document: &Value) -> String {
         Cell::plain(word("data_changed_at")),
     ]);
     push(&mut text, "", &about);
+    push(&mut text, "Built when", &built_when(document));
     push(
         &mut text,
         "Inputs: what is incorporated, and what they hold",
@@ -139,6 +140,49 @@ fn cell(value: &Value, name: &str) -> Cell {
         Some(Value::String(text)) => Cell::plain(text),
         Some(other) => Cell::plain(other.to_string()),
     }
+}
+
+/// The form of its automation, the condition that it stands for, and what tempers it.
+fn built_when(document: &Value) -> Table {
+    let mut table = Table::new(&["AUTOMATION", "CONDITION", "TEMPERED BY"]);
+    if document.get("task").is_none_or(Value::is_null) {
+        return table;
+    }
+    let forms = document.get("automation").and_then(Value::as_object);
+    let Some((form, settings)) = forms.and_then(|forms| forms.iter().next()) else {
+        table.row(vec![
+            cell(document, "automation"),
+            Cell::plain("manual"),
+            Cell::plain(""),
+        ]);
+        return table;
+    };
+    let told_elsewhere = [
+        "condition",
+        "updates_on",
+        "cron",
+        "timezone",
+        "day",
+        "calendar",
+    ];
+    let settings_of = settings.as_object().into_iter().flatten();
+    let tempered = settings_of
+        .filter(|(name, value)| !value.is_null() && !told_elsewhere.contains(&name.as_str()));
+    let tempered: Vec<String> = tempered
+        .map(
+            |(name, value)| match (name.strip_suffix("_seconds"), value) {
+                (Some(name), value) => format!("{name} {value}s"),
+                (None, Value::String(text)) => format!("{name} {text}"),
+                (None, value) => format!("{name} {value}"),
+            },
+        )
+        .collect();
+    table.row(vec![
+        Cell::plain(form),
+        cell(settings, "condition"),
+        Cell::plain(tempered.join(", ")),
+    ]);
+    table
 }
 
 fn chain(document: &Value) -> Table {

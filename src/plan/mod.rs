@@ -5,13 +5,15 @@
 //! returns leaves the executor no choices. The steps, each in its own file:
 //!
 //! 1. `standing`: how does each asset stand against its inputs? Facts only, no policy.
-//! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing.
+//! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing. `due` says
+//!    whether the condition of its automation holds.
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
 //! `health` reads the same standings for people who only want to know how fresh a table is.
 
 mod admit;
 mod decision;
+mod due;
 mod health;
 mod input;
 mod known;

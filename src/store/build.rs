@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::query::{Write, first, list};
 use crate::state::{Basis, Build, Consumed, Cut};
 
-const COLUMNS: &str = "asset, code_version, built_at, last_success_at, produced_table_id, \
+const COLUMNS: &str = "asset, code_version, begun_at, built_at, last_success_at, produced_table_id, \
                        produced_version, is_adopted, degraded_by, cut_fixed_at, cut_pass, failure";
 
 /// Returns all builds of which anything is known.
@@ -34,6 +34,7 @@ pub(super) fn one(connection: &Connection, asset: &AssetKey) -> Result<Build, Fa
 fn row(cells: &mut Cells<'_>) -> Result<(AssetKey, Build), Fault> {
     let asset = cells.key()?;
     let code_version = cells.maybe_text()?.map(assets::CodeVersion::new);
+    let begun_at = cells.maybe_instant()?;
     let (built_at, last_success_at) = (cells.maybe_instant()?, cells.maybe_instant()?);
     let produced = cells.version()?;
     let is_adopted = cells.take()?;
@@ -42,6 +43,7 @@ fn row(cells: &mut Cells<'_>) -> Result<(AssetKey, Build), Fault> {
     let failure = cells.maybe_json()?;
     let build = Build {
         code_version,
+        begun_at,
         built_at,
         last_success_at,
         produced,
@@ -76,11 +78,12 @@ pub(super) fn replace(write: &Write<'_>, asset: &AssetKey, build: &Build) -> Res
     write.change(
         &format!(
             "INSERT OR REPLACE INTO build ({COLUMNS})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         ),
         params![
             asset.as_str(),
             build.code_version.as_ref().map(assets::CodeVersion::as_str),
+            maybe_micros(build.begun_at),
             maybe_micros(build.built_at),
             maybe_micros(build.last_success_at),
             table_id,

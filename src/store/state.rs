@@ -10,7 +10,8 @@ use super::{
 };
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Cut, DeadlineVerdict, Intent, IntentId, Lease, Memory, RunId, Search,
+    Settlement,
 };
 
 impl State for Store {
@@ -253,7 +254,14 @@ impl State for Store {
         })
     }
 
-    fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError> {
-        self.write("finish_pass", |write| pass::finish(write, lease, summary))
+    fn finish_pass(
+        &self,
+        lease: &Lease,
+        summary: &PassRecord,
+        deadlines: &[(AssetKey, DeadlineVerdict)],
+    ) -> Result<(), StateError> {
+        self.write("finish_pass", |write| {
+            pass::finish(write, lease, summary, deadlines)
+        })
     }
 }

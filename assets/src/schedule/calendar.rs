@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Calendars by name.
 pub type Calendars = BTreeMap<String, Arc<Calendar>>;
 
+/// Those of a project that declares none.
+pub static NO_CALENDARS: Calendars = Calendars::new();
+
 /// Which days are worked on: weekdays, less holidays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calendar {

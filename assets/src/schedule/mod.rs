@@ -26,7 +26,7 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
-pub use calendar::{Calendar, Calendars, DayRule, Days, parse_weekday};
+pub use calendar::{Calendar, Calendars, DayRule, Days, NO_CALENDARS, parse_weekday};
 pub use freeze::Freeze;
 pub use hours::{Hours, HoursError};
 pub use local::{UnknownZone, at_local, parse_zone};
@@ -61,7 +61,7 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// Not five fields.
-    #[error("it has {0} fields, and a schedule has five: minute, hour, day, month, weekday")]
+    #[error("a schedule has five fields, and this has {0}")]
     Fields(usize),
     /// A field is none that cron knows.
     #[error("{0}")]

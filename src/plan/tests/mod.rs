@@ -1,5 +1,6 @@
 //! The planner against small worlds, one promise each.
 
+mod automation;
 mod consistency;
 mod healthy;
 mod staleness;

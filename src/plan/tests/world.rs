@@ -9,11 +9,12 @@ use assets::delta::{
     CommitMarker, DataHead, KnownHead, Metadata, Protocol, TableState as LogState,
 };
 use assets::policy::{Automation, Consistency, OnChange};
+use assets::schedule::Freeze;
 use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
 use assets::version::{Origin, PassNumber, TableId, TableVersion};
 use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use lineage::AssetGraph;
+use lineage::{AssetGraph, Frozen};
 
 use crate::plan::{Action, Health, Plan, PlanInput, Reason, healths, plan, standings};
 use crate::state::{
@@ -42,6 +43,7 @@ pub(crate) struct World {
     pub(crate) assets: Vec<Asset>,
     pub(crate) memory: Memory,
     pub(crate) limits: Limits,
+    pub(crate) freezes: Vec<Freeze>,
     pub(crate) pass: u64,
     pub(crate) now: DateTime<Utc>,
 }
@@ -52,6 +54,7 @@ impl World {
             assets: Vec::new(),
             memory: Memory::default(),
             limits: Limits::default(),
+            freezes: Vec::new(),
             pass: 1,
             now: start(),
         }
@@ -215,6 +218,7 @@ impl World {
             .unwrap();
         let build = Build {
             code_version: code.code_version.clone(),
+            begun_at: Some(self.now),
             built_at: Some(self.now),
             last_success_at: Some(self.now),
             produced: Some(at(name, version)),
@@ -258,8 +262,16 @@ impl World {
         AssetGraph::build(self.assets.clone()).unwrap()
     }
 
+    fn frozen(&self, graph: &AssetGraph) -> Vec<Frozen> {
+        let freezes = self.freezes.iter().cloned();
+        freezes
+            .map(|freeze| Frozen::new(freeze, graph).unwrap())
+            .collect()
+    }
+
     pub(crate) fn plan(&mut self) -> Plan {
         let (graph, tasks) = (self.graph(), tasks());
+        let freezes = self.frozen(&graph);
         let plan = plan(&PlanInput {
             now: self.now,
             pass: PassNumber(self.pass),
@@ -267,6 +279,7 @@ impl World {
             tasks: &tasks,
             limits: &self.limits,
             selected: None,
+            freezes: &freezes,
             memory: &self.memory,
         });
         for (asset, cut) in &plan.cuts {
@@ -278,6 +291,7 @@ impl World {
     /// The health of an asset, and its lag in seconds.
     pub(crate) fn health(&mut self, name: &str) -> (Health, Option<i64>) {
         let (graph, tasks) = (self.graph(), tasks());
+        let freezes = self.frozen(&graph);
         let input = PlanInput {
             now: self.now,
             pass: PassNumber(self.pass),
@@ -285,6 +299,7 @@ impl World {
             tasks: &tasks,
             limits: &self.limits,
             selected: None,
+            freezes: &freezes,
             memory: &self.memory,
         };
         let decisions = plan(&input).decisions;
@@ -350,6 +365,7 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         },
         timeout_seconds: None,
         created_at: now,
+        decided_at: now,
         pass: PassNumber(1),
         attempt: 1,
         state: IntentState::Running,

@@ -234,6 +234,7 @@ impl Sim {
             tasks: &tasks,
             limits: &self.limits,
             selected: self.selected.as_ref(),
+            freezes: &[],
             windows: self.windows,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build();
@@ -445,6 +446,7 @@ impl Sim {
             tasks: &tasks,
             limits: &self.limits,
             selected: self.selected.as_ref(),
+            freezes: &[],
             memory: &memory,
         };
         let decisions = plan(&input).decisions;
