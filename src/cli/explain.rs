@@ -99,6 +99,7 @@ fn text(document: &Value) -> String {
     ]);
     push(&mut text, "", &about);
     push(&mut text, "Built when", &built_when(document));
+    push(&mut text, "Deadlines and forecast", &timing(document));
     push(
         &mut text,
         "Inputs: what is incorporated, and what they hold",
@@ -160,6 +161,7 @@ fn built_when(document: &Value) -> Table {
     let told_elsewhere = [
         "condition",
         "updates_on",
+        "slack_seconds",
         "cron",
         "timezone",
         "day",
@@ -182,6 +184,32 @@ fn built_when(document: &Value) -> Table {
         cell(settings, "condition"),
         Cell::plain(tempered.join(", ")),
     ]);
+    table
+}
+
+/// What came of its deadlines, and when it will be clean.
+fn timing(document: &Value) -> Table {
+    let mut table = Table::new(&[
+        "LAST DEADLINE",
+        "VERDICT",
+        "NEXT DEADLINE",
+        "CLEAN BY",
+        "IF RUNS ARE LATE",
+    ]);
+    let at = |path: &str| match document.pointer(path) {
+        Some(Value::String(text)) => text.clone(),
+        Some(_) | None => "-".to_owned(),
+    };
+    let has = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
+    if has("deadline") || has("forecast") {
+        table.row(vec![
+            Cell::plain(at("/deadline/last/at")),
+            Cell::plain(at("/deadline/last/verdict")),
+            Cell::plain(at("/deadline/next/at")),
+            Cell::plain(at("/forecast/usual_at")),
+            Cell::plain(at("/forecast/late_at")),
+        ]);
+    }
     table
 }
 

@@ -81,6 +81,7 @@ pub(super) fn admit(
         decisions,
         requests,
         cuts,
+        deadlines: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::reason::Reason;
-use crate::state::Cut;
+use crate::state::{Cut, DeadlineVerdict};
 
 /// All decisions of one pass, and what follows from them.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Plan {
     pub requests: Vec<Request>,
     /// Cuts to fix (or, where `None`, to drop), in key order.
     pub cuts: Vec<(AssetKey, Option<Cut>)>,
+    /// What came of deadlines, where that is not on record yet, in key order.
+    pub deadlines: Vec<(AssetKey, DeadlineVerdict)>,
 }
 
 /// What should happen to one asset now, and why.

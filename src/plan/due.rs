@@ -276,6 +276,10 @@ pub(super) fn is_coming(input: &PlanInput<'_>, index: AssetIndex, standing: &Sta
     if !asset.is_built_here() || !asset.automation.is_automatic() {
         return false;
     }
+    // What is under way is not called back.
+    if standing.intent.is_some() {
+        return true;
+    }
     let window = asset.automation.pacing().window.as_ref();
     let facts = Facts {
         input,

@@ -433,7 +433,7 @@ fn searching(cause: SearchCause, until: Option<DateTime<Utc>>, problem: Option<&
     )
 }
 
-fn clock(at: DateTime<Utc>) -> String {
+pub(super) fn clock(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 

@@ -131,34 +131,13 @@ impl Judge<'_> {
         mut stale: Vec<Reason>,
     ) -> Verdict {
         let automation = &self.input.graph.asset(index).automation;
-        let now = self.input.now;
-        let facts = Facts {
-            input: self.input,
-            index,
-            standing,
-        };
+        let facts = self.facts(index, standing);
         let condition = automation.condition();
         let found = facts.find(&condition);
-        let is_due = found.truth == Truth::Yes;
-        if !is_stale && !is_due {
+        if !is_stale && found.truth != Truth::Yes {
             return Verdict::nothing(stale);
         }
-        if let Some(freeze) = frozen(self.input, index) {
-            let reason = Reason::Frozen {
-                reason: freeze.reason.clone(),
-                until: freeze.to,
-            };
-            return Verdict::because(Action::Wait, reason, stale).until(Some(freeze.to));
-        }
-        if !is_due {
-            let reason = self.why_not_due(index, standing, &found);
-            return Verdict::because(Action::Wait, reason, stale).until(found.until);
-        }
-        let window = automation.pacing().window.as_ref();
-        if let Some(window) = window.filter(|window| !window.contains(now)) {
-            let until = window.next_opening(now);
-            let window = window.to_string();
-            let reason = Reason::OutsideWindow { window, until };
+        if let Some((reason, until)) = self.held_back(index, standing, &found) {
             return Verdict::because(Action::Wait, reason, stale).until(until);
         }
         if !is_stale {
@@ -166,6 +145,41 @@ impl Judge<'_> {
             stale.push(Reason::Scheduled { at: came.max() });
         }
         self.build_or_wait(index, standing, automation.pacing(), stale)
+    }
+
+    fn facts<'f>(&'f self, index: AssetIndex, standing: &'f Standing<'f>) -> Facts<'f> {
+        Facts {
+            input: self.input,
+            index,
+            standing,
+        }
+    }
+
+    /// A freeze, the condition or the hours, if one of them keeps the asset from being built now;
+    /// and until when.
+    fn held_back(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        found: &Found<'_>,
+    ) -> Option<(Reason, Option<DateTime<Utc>>)> {
+        let now = self.input.now;
+        if let Some(freeze) = frozen(self.input, index) {
+            let reason = Reason::Frozen {
+                reason: freeze.reason.clone(),
+                until: freeze.to,
+            };
+            return Some((reason, Some(freeze.to)));
+        }
+        if found.truth != Truth::Yes {
+            return Some((self.why_not_due(index, standing, found), found.until));
+        }
+        let pacing = self.input.graph.asset(index).automation.pacing();
+        let window = pacing.window.as_ref();
+        let window = window.filter(|window| !window.contains(now))?;
+        let until = window.next_opening(now);
+        let window = window.to_string();
+        Some((Reason::OutsideWindow { window, until }, until))
     }
 
     /// What the condition lacks; that the asset exists, and with its code, is nothing to wait for.
@@ -255,6 +269,13 @@ impl Judge<'_> {
                 cut: cut.map(|cut| cut.pass),
             };
             return Verdict::because(Action::Wait, reason, marks).with_cut(cut);
+        }
+        if self.nearest(index, |input| input.arriving).is_some() && is_built_by_itself(asset) {
+            let condition = asset.automation.condition();
+            let found = self.facts(index, standing).find(&condition);
+            if let Some((reason, until)) = self.held_back(index, standing, &found) {
+                return Verdict::because(Action::Wait, reason, marks).until(until);
+            }
         }
         if let Some((upstream, since)) = self.nearest(index, |input| input.pending) {
             let is_timed = is_built_by_itself(self.input.graph.asset(upstream));

@@ -123,7 +123,7 @@ pub async fn pass(
             triggered: count(new),
             unknown: count(unknown),
         },
-        &[],
+        &decided.deadlines,
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);
     let after = remembered.refresh(world.state)?;

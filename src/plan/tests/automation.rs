@@ -325,3 +325,50 @@ fn before_a_deadline_it_begins_as_late_as_its_runs_allow() {
     world.later(60 * 30);
     assert_eq!(world.decisions(), ["run mart.b: upstream_changed"]);
 }
+
+#[test]
+fn what_is_not_due_itself_says_so_while_its_inputs_move() {
+    let mut world = World::new()
+        .source("raw.a")
+        .table("stg.b", &["raw.a"])
+        .table("mart.c", &["stg.b"])
+        .with("mart.c", |asset| {
+            asset.automation = on_schedule("0 8 * * *");
+        });
+    world.built("stg.b", &[("raw.a", 0)], 0);
+    world.built("mart.c", &[("stg.b", 0)], 0);
+    world.later(1);
+    world.commit("raw.a", 1);
+    let expected = ["wait mart.c: not_due", "run stg.b: upstream_changed"];
+    assert_eq!(world.decisions(), expected);
+    assert_eq!(
+        until(&mut world, "mart.c"),
+        Some(start() + TimeDelta::hours(2))
+    );
+    // When its time comes while its input still moves, it waits for that.
+    world.later(119);
+    let expected = ["wait mart.c: upstream_stale", "run stg.b: upstream_changed"];
+    assert_eq!(world.decisions(), expected);
+}
+
+#[test]
+fn a_run_that_is_under_way_is_waited_for_also_beyond_its_hours() {
+    let utc = parse_zone("UTC").unwrap();
+    let hours = Hours::new("05:00", "06:30", utc, None).unwrap();
+    let mut world = World::new()
+        .source("raw.a")
+        .table("stg.b", &["raw.a"])
+        .table("mart.c", &["stg.b", "raw.a"])
+        .on_change("stg.b", |on| on.pacing.window = Some(hours));
+    world.built("stg.b", &[("raw.a", 0)], 0);
+    world.built("mart.c", &[("stg.b", 0), ("raw.a", 0)], 0);
+    world.later(10);
+    world.commit("raw.a", 1);
+    world.running("stg.b");
+    world.later(50);
+    let expected = ["wait mart.c: upstream_stale", "wait stg.b: in_flight"];
+    assert_eq!(world.decisions(), expected);
+    world.memory.open_intents.clear();
+    let expected = ["run mart.c: upstream_changed", "wait stg.b: outside_window"];
+    assert_eq!(world.decisions(), expected);
+}

@@ -2,6 +2,8 @@
 
 mod automation;
 mod consistency;
+mod deadlines;
+mod forecasts;
 mod healthy;
 mod staleness;
 mod waiting;

@@ -16,7 +16,7 @@ use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use lineage::{AssetGraph, Frozen};
 
-use crate::plan::{Action, Health, Plan, PlanInput, Reason, healths, plan, standings};
+use crate::plan::{Action, AssetHealth, Health, Plan, PlanInput, Reason, healths, plan, standings};
 use crate::state::{
     Basis, Build, Consumed, DataCommit, Intent, IntentId, IntentState, Memory, Observation,
     ObservedState, RetryRule,
@@ -253,6 +253,14 @@ impl World {
             .insert(id.clone(), intent(id, name, self.now));
     }
 
+    /// How long the runs of an asset took, in minutes.
+    pub(crate) fn ran(&mut self, name: &str, minutes: &[i64]) {
+        let times = self.memory.run_times.entry(key(name)).or_default();
+        for minutes in minutes {
+            times.push(TimeDelta::minutes(*minutes));
+        }
+    }
+
     pub(crate) fn later(&mut self, minutes: i64) {
         self.now += TimeDelta::minutes(minutes);
         self.pass += 1;
@@ -282,6 +290,7 @@ impl World {
             freezes: &freezes,
             memory: &self.memory,
         });
+        self.memory.deadlines.extend(plan.deadlines.iter().cloned());
         for (asset, cut) in &plan.cuts {
             self.memory.builds.entry(asset.clone()).or_default().cut = *cut;
         }
@@ -290,6 +299,12 @@ impl World {
 
     /// The health of an asset, and its lag in seconds.
     pub(crate) fn health(&mut self, name: &str) -> (Health, Option<i64>) {
+        let found = self.told(name);
+        (found.health, found.lag.map(|lag| lag.num_seconds()))
+    }
+
+    /// All that is told of an asset.
+    pub(crate) fn told(&mut self, name: &str) -> AssetHealth {
         let (graph, tasks) = (self.graph(), tasks());
         let freezes = self.frozen(&graph);
         let input = PlanInput {
@@ -304,8 +319,7 @@ impl World {
         };
         let decisions = plan(&input).decisions;
         let healths = healths(&input, &standings(&input), &decisions);
-        let found = &healths[graph.index_of(name).unwrap().position()];
-        (found.health, found.lag.map(|lag| lag.num_seconds()))
+        healths[graph.index_of(name).unwrap().position()].clone()
     }
 
     /// What is requested now, and everything that is not `none`, with its deciding reason's code.
