@@ -12,7 +12,7 @@ use assets::delta::{KnownHead, Reading, Unreadable};
 use assets::task::Tasks;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use lineage::{AssetGraph, AssetIndex};
+use lineage::{AssetGraph, AssetIndex, Frozen};
 
 use crate::adapters::{LogTables, WorkspaceCatalog, WorkspaceJobs};
 use crate::buckets::{self, Buckets, Lender, OwnVariables};
@@ -55,6 +55,8 @@ pub struct App {
     pub tasks: Tasks,
     /// What may run at once.
     pub limits: assets::declaration::Limits,
+    /// When which assets are not built.
+    pub freezes: Vec<Frozen>,
     /// Where the state file lies.
     pub state_path: PathBuf,
     /// The workspace, where one is declared and can be spoken to.
@@ -179,6 +181,7 @@ impl App {
             graph,
             tasks: loaded.tasks,
             limits: loaded.project.limits,
+            freezes: loaded.freezes,
             state_path: loaded.state_path,
             workspace,
             workspace_problem,
@@ -213,6 +216,7 @@ impl App {
             graph: &self.graph,
             tasks: &self.tasks,
             limits: &self.limits,
+            freezes: &self.freezes,
             selected,
             windows: Windows::default(),
         }

@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::state::{
-    Build, BuiltPartitions, CatalogLocation, Compaction, Consumed, Cut, DataCommit, Intent,
-    IntentId, IntentState, Lease, Memory, Observation, RunId, Search, Settlement,
+    Build, BuiltPartitions, CatalogLocation, Compaction, Consumed, Cut, DataCommit,
+    DeadlineVerdict, Intent, IntentId, IntentState, Lease, Memory, Observation, RunId, Search,
+    Settlement,
 };
 
 /// The time.
@@ -382,8 +383,13 @@ pub trait State: Send + Sync {
         lease: &Lease,
         decisions: &[DecisionRecord],
     ) -> Result<(), StateError>;
-    /// Ends a pass.
-    fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError>;
+    /// Ends a pass, and records what it found of deadlines.
+    fn finish_pass(
+        &self,
+        lease: &Lease,
+        summary: &PassRecord,
+        deadlines: &[(AssetKey, DeadlineVerdict)],
+    ) -> Result<(), StateError>;
 }
 
 /// A run that was found for a later attempt than the one that is remembered.

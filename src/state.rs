@@ -12,6 +12,7 @@ use std::sync::Arc;
 use assets::delta::KnownHead;
 use assets::delta::schema::SchemaChange;
 use assets::partition::Extent;
+use assets::run_times::RunTimes;
 use assets::task::{JobReference, TaskName};
 use assets::version::{CodeVersion, Origin, PassNumber, TableVersion};
 use assets::{AssetKey, Relation};
@@ -42,6 +43,21 @@ pub struct Memory {
     pub locations: BTreeMap<Relation, CatalogLocation>,
     /// That runs are looked for which this state may not know, while they are.
     pub search: Option<Search>,
+    /// What came of the newest deadline of each asset.
+    pub deadlines: BTreeMap<AssetKey, DeadlineVerdict>,
+    /// How long the newest runs of each asset took.
+    pub run_times: BTreeMap<AssetKey, RunTimes>,
+}
+
+/// What came of a deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadlineVerdict {
+    /// The instant at which older changes had to be in, UTC.
+    pub at: DateTime<Utc>,
+    /// Whether they were.
+    pub is_met: bool,
+    /// When that was found, UTC.
+    pub judged_at: DateTime<Utc>,
 }
 
 /// Runs may be under way that a state knows nothing of: it is new, or an earlier one was lost.
@@ -225,6 +241,9 @@ impl Basis {
 pub struct Build {
     /// The code it was built with; what was current when it was adopted, for outside writes.
     pub code_version: Option<CodeVersion>,
+    /// When the run was decided on that built it, UTC; absent for outside writes.
+    #[serde(default)]
+    pub begun_at: Option<DateTime<Utc>>,
     /// When it was built: end of our run, or commit time of the adopted write. UTC.
     pub built_at: Option<DateTime<Utc>>,
     /// End of the last run of ours that succeeded, UTC.
@@ -353,6 +372,8 @@ pub struct Intent {
     pub timeout_seconds: Option<i64>,
     /// When it was made, by the service's clock, UTC.
     pub created_at: DateTime<Utc>,
+    /// When it was decided on, by the clock that schedules are read by, UTC.
+    pub decided_at: DateTime<Utc>,
     /// The pass that made it.
     pub pass: PassNumber,
     /// Which attempt is current, from 1.

@@ -11,6 +11,8 @@
 //! - [`delta`]: lines of a Delta log → [`delta::Commit`]s, and what they say about data
 
 pub mod asset;
+pub mod automation;
+pub mod condition;
 pub mod dbt;
 pub mod declaration;
 pub mod delta;
@@ -21,6 +23,8 @@ pub mod partition;
 pub mod policy;
 pub mod relation;
 pub mod resolve;
+pub mod run_times;
+pub mod schedule;
 pub mod task;
 pub mod version;
 

@@ -7,6 +7,9 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetKind;
+use crate::schedule::Schedule;
+
+pub use crate::automation::{Automation, OnChange, Pacing, UpdatesOn};
 
 /// What is promised about an asset's freshness; absent bounds promise nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +18,17 @@ pub struct Freshness {
     pub max_lag: Option<Bound>,
     /// Bound on the time since the asset's data last changed. Right for sources.
     pub max_age: Option<Bound>,
+    /// Instants at which older changes have to be in.
+    pub deadlines: Vec<Deadline>,
+}
+
+/// At each instant of a schedule, every change that is older than `max_lag` has to be in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deadline {
+    /// The instants.
+    pub schedule: Schedule,
+    /// How old a change may be then that need not be in.
+    pub max_lag: TimeDelta,
 }
 
 /// A bound with an optional earlier warning.
@@ -24,50 +38,6 @@ pub struct Bound {
     pub limit: TimeDelta,
     /// Beyond this it is worth a warning; at most the limit.
     pub warn: Option<TimeDelta>,
-}
-
-/// When an asset is built without anybody asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Automation {
-    /// When an upstream has data that the asset has not incorporated.
-    OnChange(OnChange),
-    /// Only when a person asks.
-    Manual,
-}
-
-impl Default for Automation {
-    fn default() -> Self {
-        Self::OnChange(OnChange::default())
-    }
-}
-
-/// The modifiers of `on_change`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OnChange {
-    /// Wait until the direct upstreams have been quiet this long.
-    pub settle: Option<TimeDelta>,
-    /// Never let `settle` wait longer than this; ten times `settle` where absent, and never beyond
-    /// half of `max_lag`.
-    pub settle_at_most: Option<TimeDelta>,
-    /// At most one run per interval since the last success.
-    pub every: Option<TimeDelta>,
-    /// Do not build while the lag is below this.
-    pub tolerance: Option<TimeDelta>,
-    /// Whether one changed upstream is enough or all direct ones must have changed.
-    pub updates_on: UpdatesOn,
-}
-
-/// Which direct upstreams must have changed.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum UpdatesOn {
-    /// One is enough.
-    #[default]
-    Any,
-    /// Every direct upstream.
-    All,
 }
 
 /// What an asset may be built from when an upstream is behind.

@@ -89,6 +89,7 @@ pub(crate) fn load(texts: &[String]) -> Loaded {
         environment: "dev",
         catalog: None,
         variables: &no_variables,
+        calendars: &project.calendars,
     };
     let mut declared = Vec::new();
     for (number, text) in asset_files.iter().enumerate() {

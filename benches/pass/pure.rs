@@ -83,6 +83,7 @@ impl World {
             tasks: &self.loaded.tasks,
             limits: &self.loaded.project.limits,
             selected: None,
+            freezes: &[],
             memory: &self.memory,
         })
     }

@@ -141,6 +141,7 @@ impl Bench<'_> {
             tasks: &self.loaded.tasks,
             limits: &self.loaded.project.limits,
             selected: None,
+            freezes: &[],
             windows: Windows::default(),
         };
         let pass = pass(world, scope, &lease, Mode::Act, &mut self.remembered);

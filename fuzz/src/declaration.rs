@@ -6,6 +6,7 @@ use assets::declaration::{
     Context, DeclaredAsset, Project, mask_tokens, parse_asset_file, parse_project,
 };
 use assets::resolve::ResolveInput;
+use assets::schedule::NO_CALENDARS;
 use assets::{Diagnostic, Place};
 
 use crate::project::assert_resolves;
@@ -123,6 +124,7 @@ fn read_assets(text: &str) -> (Vec<DeclaredAsset>, Vec<Diagnostic>) {
         environment: "dev",
         catalog: Some("main"),
         variables: &variables,
+        calendars: &NO_CALENDARS,
     };
     parse_asset_file(&Arc::from("assets/a.yml"), text, &context)
 }

@@ -99,6 +99,7 @@ fn assert_project(manifest: Manifest) {
         environment: "dev",
         catalog: Some("main"),
         variables: &|_| None,
+        calendars: &assets::schedule::NO_CALENDARS,
     };
     let mut blocks = std::collections::BTreeMap::new();
     for node in &manifest.nodes {

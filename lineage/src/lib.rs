@@ -8,14 +8,17 @@
 //!
 //! - [`graph`]: assets → [`AssetGraph`], or everything that is wrong with their edges
 //! - [`select`]: dbt's selection syntax → the assets it names
+//! - [`frozen`]: which assets a freeze is for
 //! - [`render`]: a neighbourhood → a tree of lines
 
+pub mod frozen;
 pub mod graph;
 pub mod render;
 #[cfg(test)]
 mod sample;
 pub mod select;
 
+pub use frozen::{FreezeError, Frozen};
 pub use graph::{AssetGraph, AssetIndex};
 pub use render::tree;
 pub use select::{SelectError, SelectProblem, Selected, Selection, Unmatched};

@@ -98,6 +98,8 @@ fn text(document: &Value) -> String {
         Cell::plain(word("data_changed_at")),
     ]);
     push(&mut text, "", &about);
+    push(&mut text, "Built when", &built_when(document));
+    push(&mut text, "Deadlines and forecast", &timing(document));
     push(
         &mut text,
         "Inputs: what is incorporated, and what they hold",
@@ -139,6 +141,76 @@ fn cell(value: &Value, name: &str) -> Cell {
         Some(Value::String(text)) => Cell::plain(text),
         Some(other) => Cell::plain(other.to_string()),
     }
+}
+
+/// The form of its automation, the condition that it stands for, and what tempers it.
+fn built_when(document: &Value) -> Table {
+    let mut table = Table::new(&["AUTOMATION", "CONDITION", "TEMPERED BY"]);
+    if document.get("task").is_none_or(Value::is_null) {
+        return table;
+    }
+    let forms = document.get("automation").and_then(Value::as_object);
+    let Some((form, settings)) = forms.and_then(|forms| forms.iter().next()) else {
+        table.row(vec![
+            cell(document, "automation"),
+            Cell::plain("manual"),
+            Cell::plain(""),
+        ]);
+        return table;
+    };
+    let told_elsewhere = [
+        "condition",
+        "updates_on",
+        "slack_seconds",
+        "cron",
+        "timezone",
+        "day",
+        "calendar",
+    ];
+    let settings_of = settings.as_object().into_iter().flatten();
+    let tempered = settings_of
+        .filter(|(name, value)| !value.is_null() && !told_elsewhere.contains(&name.as_str()));
+    let tempered: Vec<String> = tempered
+        .map(
+            |(name, value)| match (name.strip_suffix("_seconds"), value) {
+                (Some(name), value) => format!("{name} {value}s"),
+                (None, Value::String(text)) => format!("{name} {text}"),
+                (None, value) => format!("{name} {value}"),
+            },
+        )
+        .collect();
+    table.row(vec![
+        Cell::plain(form),
+        cell(settings, "condition"),
+        Cell::plain(tempered.join(", ")),
+    ]);
+    table
+}
+
+/// What came of its deadlines, and when it will be clean.
+fn timing(document: &Value) -> Table {
+    let mut table = Table::new(&[
+        "LAST DEADLINE",
+        "VERDICT",
+        "NEXT DEADLINE",
+        "CLEAN BY",
+        "IF RUNS ARE LATE",
+    ]);
+    let at = |path: &str| match document.pointer(path) {
+        Some(Value::String(text)) => text.clone(),
+        Some(_) | None => "-".to_owned(),
+    };
+    let has = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
+    if has("deadline") || has("forecast") {
+        table.row(vec![
+            Cell::plain(at("/deadline/last/at")),
+            Cell::plain(at("/deadline/last/verdict")),
+            Cell::plain(at("/deadline/next/at")),
+            Cell::plain(at("/forecast/usual_at")),
+            Cell::plain(at("/forecast/late_at")),
+        ]);
+    }
+    table
 }
 
 fn chain(document: &Value) -> Table {

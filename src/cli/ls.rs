@@ -1,7 +1,7 @@
 //! `ls`: the assets of a project as they are declared, without a look at any table.
 
 use assets::duration::format_duration;
-use assets::policy::{Automation, Bound, Freshness, UpdatesOn};
+use assets::policy::{Automation, Bound, Deadline, Freshness, UpdatesOn};
 use assets::{Asset, AssetKind, Evidence};
 use chrono::TimeDelta;
 use lineage::{AssetGraph, AssetIndex};
@@ -56,6 +56,13 @@ struct AssetItem {
 struct FreshnessItem {
     max_lag: Option<BoundItem>,
     max_age: Option<BoundItem>,
+    deadlines: Vec<DeadlineItem>,
+}
+
+#[derive(Serialize)]
+struct DeadlineItem {
+    schedule: String,
+    max_lag_seconds: i64,
 }
 
 #[derive(Serialize)]
@@ -72,6 +79,9 @@ struct AutomationItem {
     every_seconds: Option<i64>,
     tolerance_seconds: Option<i64>,
     updates_on: Option<UpdatesOn>,
+    condition: String,
+    window: Option<String>,
+    max_partitions_per_run: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -143,27 +153,35 @@ fn freshness_item(freshness: &Freshness) -> FreshnessItem {
     FreshnessItem {
         max_lag: freshness.max_lag.map(bound),
         max_age: freshness.max_age.map(bound),
+        deadlines: freshness.deadlines.iter().map(deadline_item).collect(),
+    }
+}
+
+fn deadline_item(deadline: &Deadline) -> DeadlineItem {
+    DeadlineItem {
+        schedule: deadline.schedule.to_string(),
+        max_lag_seconds: deadline.max_lag.num_seconds(),
     }
 }
 
 fn automation_item(automation: &Automation) -> AutomationItem {
-    match automation {
-        Automation::OnChange(on_change) => AutomationItem {
-            when: "on_change",
-            settle_seconds: seconds(on_change.settle),
-            settle_at_most_seconds: seconds(on_change.settle_at_most),
-            every_seconds: seconds(on_change.every),
-            tolerance_seconds: seconds(on_change.tolerance),
-            updates_on: Some(on_change.updates_on),
+    let pacing = automation.pacing();
+    AutomationItem {
+        when: automation.as_str(),
+        settle_seconds: seconds(pacing.settle),
+        settle_at_most_seconds: seconds(pacing.settle_at_most),
+        every_seconds: seconds(pacing.every),
+        tolerance_seconds: seconds(pacing.tolerance),
+        updates_on: match automation {
+            Automation::OnChange(on_change) => Some(on_change.updates_on),
+            Automation::OnSchedule { .. }
+            | Automation::BeforeDeadline { .. }
+            | Automation::When { .. }
+            | Automation::Manual => None,
         },
-        Automation::Manual => AutomationItem {
-            when: "manual",
-            settle_seconds: None,
-            settle_at_most_seconds: None,
-            every_seconds: None,
-            tolerance_seconds: None,
-            updates_on: None,
-        },
+        condition: automation.condition().to_string(),
+        window: pacing.window.as_ref().map(ToString::to_string),
+        max_partitions_per_run: pacing.max_partitions_per_run,
     }
 }
 
@@ -210,6 +228,8 @@ fn freshness_words(freshness: &Freshness) -> String {
         bound("lag", freshness.max_lag),
         bound("age", freshness.max_age),
     ];
-    let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+    let deadlines = freshness.deadlines.iter();
+    let deadlines = deadlines.map(|deadline| format!("by {}", deadline.schedule));
+    let bounds: Vec<String> = bounds.into_iter().flatten().chain(deadlines).collect();
     bounds.join(", ")
 }

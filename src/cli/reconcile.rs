@@ -380,6 +380,7 @@ pub(super) fn plan_input<'a>(app: &'a App, memory: &'a Memory) -> PlanInput<'a> 
         tasks: &app.tasks,
         limits: &app.limits,
         selected: None,
+        freezes: &app.freezes,
         memory,
     }
 }

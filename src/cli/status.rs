@@ -100,12 +100,35 @@ fn table(app: &App, memory: &Memory, shown: &[&AssetHealth]) -> String {
             Cell::optional(health.data_changed_at.map(|at| human::distance(at, now))),
             Cell::optional(health.lag.filter(|lag| !lag.is_zero()).map(human::duration)),
             Cell::optional(asset.owner.as_ref()),
-            Cell::optional(health.reasons.first().map(|reason| reason.message.as_str())),
+            Cell::plain(why(health)),
         ]);
     }
     let mut text = table.render();
+    text.push_str(&incidents(app, shown));
     text.push_str(&as_of(memory.last_pass_at, now));
     text
+}
+
+/// The deciding reason, and because of whom it is so.
+fn why(health: &AssetHealth) -> String {
+    let told = if health.root_cause.is_some() { 2 } else { 1 };
+    let reasons = health.reasons.iter().take(told);
+    let reasons: Vec<&str> = reasons.map(|reason| reason.message.as_str()).collect();
+    reasons.join(", ")
+}
+
+/// One line for each asset that makes others late.
+fn incidents(app: &App, shown: &[&AssetHealth]) -> String {
+    let mut lines = Vec::new();
+    for cause in shown.iter().filter(|health| !health.makes_late.is_empty()) {
+        let late = cause.makes_late.iter();
+        let late: Vec<String> = late
+            .map(|late| format!("`{}`", app.graph.asset(*late).key))
+            .collect();
+        let key = &app.graph.asset(cause.asset).key;
+        lines.push(format!("Late because of `{key}`: {}\n", late.join(", ")));
+    }
+    lines.concat()
 }
 
 fn as_of(last_pass: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {

@@ -189,6 +189,7 @@ impl<'a> Ways<'a> {
             retry,
             timeout_seconds: timeout.map(|timeout| timeout.num_seconds()),
             created_at: began_at,
+            decided_at: began_at,
             pass,
             attempt: found.attempt,
             state: IntentState::Running,

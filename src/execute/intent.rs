@@ -33,6 +33,8 @@ pub struct IntentContext<'a> {
     pub pass: PassNumber,
     /// The time by the service's clock, UTC.
     pub now: DateTime<Utc>,
+    /// When the plan decided, by our clock, UTC.
+    pub decided_at: DateTime<Utc>,
 }
 
 /// Makes the intent of a request.
@@ -69,6 +71,7 @@ pub fn new_intent(
         retry: RetryRule::from(asset.retry),
         timeout_seconds: task.timeout.map(|timeout| timeout.num_seconds()),
         created_at: context.now,
+        decided_at: context.decided_at,
         pass: context.pass,
         attempt: 1,
         state: IntentState::Pending,

@@ -294,6 +294,7 @@ fn adopted_build(
     let previous = memory.builds.get(&asset.key);
     let failure = previous.and_then(|build| build.failure.as_ref());
     Build {
+        begun_at: None,
         code_version: asset.code_version.clone(),
         built_at: Some(commit.committed_at),
         last_success_at: previous.and_then(|build| build.last_success_at),

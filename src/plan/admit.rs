@@ -107,6 +107,7 @@ pub(super) fn admit(
         requests,
         cuts,
         compactions,
+        deadlines: Vec::new(),
     }
 }
 
@@ -196,9 +197,10 @@ impl Room {
 
 /// How many partitions one run builds at most: one of a task that is told one partition.
 fn most_at_once(asset: &Asset, task: Option<&Task>) -> u64 {
+    let declared = asset.automation.pacing().max_partitions_per_run;
     match task {
         Some(task) if names_one_partition(asset, task) => 1,
-        Some(_) | None => u64::MAX,
+        Some(_) | None => declared.map_or(u64::MAX, u64::from),
     }
 }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::reason::Reason;
-use crate::state::{Compaction, Cut};
+use crate::state::{Compaction, Cut, DeadlineVerdict};
 
 /// All decisions of one pass, and what follows from them.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Plan {
     pub cuts: Vec<(AssetKey, Option<Cut>)>,
     /// What is recorded in more words than it takes, in key order of the assets.
     pub compactions: Vec<Compaction>,
+    /// What came of deadlines, where that is not on record yet, in key order.
+    pub deadlines: Vec<(AssetKey, DeadlineVerdict)>,
 }
 
 /// What should happen to one asset now, and why.

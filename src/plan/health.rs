@@ -10,12 +10,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lineage::AssetIndex;
 use serde::Serialize;
 
+use super::cause::gather_causes;
+use super::deadline::{DeadlineState, deadline_state};
 use super::decision::Decision;
+use super::forecast::{Forecast, forecasts};
 use super::input::PlanInput;
 use super::obstacle::standing_failure;
-use super::reason::sentence;
+use super::outlook::{next_expected, risk};
+use super::reason::{clock, sentence};
 use super::standing::{Standing, TableState, must_be_built};
-use crate::state::IntentState;
+use crate::state::{DeadlineVerdict, IntentState};
 
 /// The health of an asset, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -27,7 +31,7 @@ pub enum Health {
     Overdue,
     /// It, or something on its way from a root, could not be observed.
     Unknown,
-    /// It is past the warning level of its policy.
+    /// It is past the warning level of its policy, or forecast to breach it.
     AtRisk,
     /// It was last built under `latest` with an input that is still behind.
     Degraded,
@@ -112,8 +116,19 @@ pub struct AssetHealth {
     pub lag: Option<TimeDelta>,
     /// The time of that change, UTC.
     pub stale_since: Option<DateTime<Utc>>,
-    /// When it is expected to be looked at next for what it waits for, UTC.
+    /// When it is expected to be built next, UTC: when it will usually be clean, by how long runs
+    /// took; where nobody knows, when it stops waiting; where nothing is to be done, the next
+    /// instant of its schedule.
     pub next_expected_at: Option<DateTime<Utc>>,
+    /// When it will be clean.
+    pub forecast: Forecast,
+    /// How it stands against its deadlines, if it has any.
+    pub deadline: Option<DeadlineState>,
+    /// Of an asset that is overdue or at risk: the asset at which what it lacks got stuck, where
+    /// that is another one.
+    pub root_cause: Option<AssetIndex>,
+    /// The assets that are overdue or at risk because of this one, in key order.
+    pub makes_late: Vec<AssetIndex>,
     /// Why, for people; the deciding one first.
     pub reasons: Vec<HealthReason>,
 }
@@ -136,15 +151,20 @@ pub fn healths(
     decisions: &[Decision],
 ) -> Vec<AssetHealth> {
     let changed_at = newest_changes(input, standings);
-    input
+    let forecasts = forecasts(input, standings, decisions);
+    let expected = decisions.iter().zip(changed_at).zip(forecasts);
+    let mut healths: Vec<AssetHealth> = input
         .graph
         .indices()
         .zip(standings)
-        .zip(decisions.iter().zip(changed_at))
-        .map(|((index, standing), (decision, changed_at))| {
-            health(input, standings, standing, index, (decision, changed_at))
+        .zip(expected)
+        .map(|((index, standing), ((decision, changed_at), forecast))| {
+            let found = (decision, changed_at, forecast);
+            health(input, standings, standing, index, found)
         })
-        .collect()
+        .collect();
+    gather_causes(input, standings, decisions, &mut healths);
+    healths
 }
 
 fn health(
@@ -152,7 +172,7 @@ fn health(
     standings: &[Standing<'_>],
     standing: &Standing<'_>,
     index: AssetIndex,
-    (decision, data_changed_at): (&Decision, Option<DateTime<Utc>>),
+    (decision, data_changed_at, forecast): (&Decision, Option<DateTime<Utc>>, Forecast),
 ) -> AssetHealth {
     let age = data_changed_at.map(|at| (input.now - at).max(TimeDelta::zero()));
     let stale_since = standing.pending.map(|origin| origin.at);
@@ -163,7 +183,9 @@ fn health(
         (None, None) if standing.unbuilt.is_some() => None,
         (None, None) => Some(TimeDelta::zero()),
     };
-    let (health, mut reasons) = judge(input, standings, standing, index, (age, lag));
+    let deadline = deadline_state(input, index, standing);
+    let found = (age, lag, deadline, forecast);
+    let (health, mut reasons) = judge(input, standings, standing, index, found);
     reasons.extend(decision.reasons.iter().map(|reason| HealthReason {
         code: reason.code(),
         message: sentence(reason),
@@ -177,7 +199,11 @@ fn health(
         age,
         lag,
         stale_since,
-        next_expected_at: decision.until,
+        next_expected_at: next_expected(input, index, decision, forecast),
+        forecast,
+        deadline,
+        root_cause: None,
+        makes_late: Vec::new(),
         reasons,
     }
 }
@@ -188,7 +214,12 @@ fn judge(
     standings: &[Standing<'_>],
     standing: &Standing<'_>,
     index: AssetIndex,
-    (age, lag): (Option<TimeDelta>, Option<TimeDelta>),
+    (age, lag, deadline, forecast): (
+        Option<TimeDelta>,
+        Option<TimeDelta>,
+        Option<DeadlineState>,
+        Forecast,
+    ),
 ) -> (Health, Vec<HealthReason>) {
     let asset = input.graph.asset(index);
     let mut reasons = Vec::new();
@@ -204,6 +235,18 @@ fn judge(
             warned |= bound.warn.is_some_and(|warn| value > warn);
             reasons.extend(breach(policy, what, bound, value));
         }
+    }
+    let missed = deadline.filter(|deadline| deadline.is_lacking);
+    if let Some(verdict) = missed.and_then(|deadline| deadline.last) {
+        breached = true;
+        reasons.push(HealthReason {
+            code: "deadline_missed",
+            message: format!("it missed its deadline of {}", clock(verdict.at)),
+        });
+    }
+    if !breached && let Some(reason) = risk(asset, standing, deadline, forecast) {
+        warned = true;
+        reasons.push(reason);
     }
     let blindness = blindness(input, index, standing);
     if let Some(reason) = &blindness {
@@ -242,6 +285,18 @@ fn judge(
     } else {
         Health::Fresh
     };
+    let is_missed = |verdict: &DeadlineVerdict| !verdict.is_met;
+    if let Some(deadline) = deadline.filter(|deadline| !deadline.is_lacking)
+        && let Some(verdict) = deadline.last.filter(is_missed)
+    {
+        reasons.push(HealthReason {
+            code: "deadline_was_missed",
+            message: format!(
+                "it was late for its deadline of {}, and has caught up",
+                clock(verdict.at)
+            ),
+        });
+    }
     (health, reasons)
 }
 

@@ -6,7 +6,7 @@ use assets::declaration::Limits;
 use assets::task::Tasks;
 use assets::version::PassNumber;
 use chrono::{DateTime, Utc};
-use lineage::{AssetGraph, AssetIndex};
+use lineage::{AssetGraph, AssetIndex, Frozen};
 
 use crate::state::Memory;
 
@@ -25,6 +25,8 @@ pub struct PlanInput<'a> {
     pub limits: &'a Limits,
     /// Only these may be triggered; all, where absent. Every asset is decided about all the same.
     pub selected: Option<&'a BTreeSet<AssetIndex>>,
+    /// When which assets are not built.
+    pub freezes: &'a [Frozen],
     /// What was seen and done so far.
     pub memory: &'a Memory,
 }

@@ -6,17 +6,25 @@
 //!
 //! 1. `standing`: how does each asset stand against its inputs? Facts only, no policy. `parts`: the same
 //!    partition by partition.
-//! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing.
+//! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing. `due` says
+//!    whether the condition of its automation holds.
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
-//! `health` reads the same standings for people who only want to know how fresh a table is.
+//! `health` reads the same standings for people who only want to know how fresh a table is;
+//! `deadline` says what came of deadlines, `forecast` when assets will be clean, and `cause` because
+//! of whom they are late.
 
 mod admit;
+mod cause;
+mod deadline;
 mod decision;
+mod due;
+mod forecast;
 mod health;
 mod input;
 mod known;
 mod obstacle;
+mod outlook;
 mod parameters;
 mod parts;
 mod patience;
@@ -24,7 +32,9 @@ mod reason;
 mod standing;
 mod verdict;
 
+pub use deadline::{DeadlineState, Due};
 pub use decision::{Action, Decision, Plan, Request};
+pub use forecast::{Expected, Forecast, forecasts};
 pub use health::{Activity, AssetHealth, Health, healths};
 pub use input::PlanInput;
 pub use parameters::{Lasting, ParameterError, lasting_parameters, render_parameters};
@@ -38,7 +48,9 @@ pub use standing::{Standing, TableState, standings};
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let standings = standings(input);
     let verdicts = verdict::verdicts(input, &standings);
-    admit::admit(input, &standings, verdicts)
+    let mut plan = admit::admit(input, &standings, verdicts);
+    plan.deadlines = deadline::new_verdicts(input, &standings);
+    plan
 }
 
 #[cfg(test)]

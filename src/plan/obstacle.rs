@@ -8,6 +8,7 @@ use assets::partition::PartitionSet;
 use assets::{Asset, AssetKey, Origin};
 use lineage::AssetIndex;
 
+use super::due::is_repeated;
 use super::input::PlanInput;
 use super::parts::{edge, unsettled};
 use super::reason::Reason;
@@ -138,7 +139,7 @@ impl Judge<'_> {
             }
             TableState::None | TableState::Known(_) => {}
         }
-        if !is_built_by_itself(asset) || !has_changes_of(asset, standing, cut) {
+        if !standing.is_coming || !has_changes_of(asset, standing, cut) {
             return None;
         }
         if let Some(failure) = standing_failure(self.input, upstream, standing) {
@@ -190,5 +191,15 @@ pub(super) fn standing_failure<'a>(
             .get(key)
             .is_some_and(|tried| tried.as_ref() == newest.map(|commit| &commit.version))
     });
-    (same_code && same_inputs).then_some(failure)
+    (same_code && same_inputs && !may_try_again(input, index, failure)).then_some(failure)
+}
+
+/// What reads nothing has no input that could change: the next instant of its schedule is one more
+/// try.
+fn may_try_again(input: &PlanInput<'_>, index: AssetIndex, failure: &Failure) -> bool {
+    let condition = input.graph.asset(index).automation.condition();
+    is_repeated(input, index)
+        && condition
+            .schedules()
+            .any(|schedule| schedule.happens_between(failure.at, input.now))
 }

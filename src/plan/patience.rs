@@ -1,11 +1,10 @@
-//! Whether the automation of an asset wants to wait although nothing stands in its way:
-//! `updates_on`, `tolerance`, `every`, `settle`.
+//! Whether the automation of an asset that is due wants to wait although nothing stands in its way:
+//! `tolerance`, `every`, `settle`.
 //!
 //! Commits and runs are dated by the clocks of others. What lies well ahead of ours was dated by a
 //! clock that is wrong, and nobody waits for a wrong clock to come true.
 
-use assets::AssetKey;
-use assets::policy::{OnChange, UpdatesOn};
+use assets::policy::Pacing;
 use chrono::{DateTime, TimeDelta, Utc};
 use lineage::AssetIndex;
 
@@ -14,7 +13,7 @@ use super::standing::Standing;
 use super::verdict::Judge;
 
 /// Clocks may be ahead of ours by this much.
-const SKEW: TimeDelta = TimeDelta::minutes(5);
+pub(super) const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 impl Judge<'_> {
     /// Whether the automation wants to wait although nothing stands in the way.
@@ -22,14 +21,16 @@ impl Judge<'_> {
         &self,
         index: AssetIndex,
         standing: &Standing<'_>,
-        on_change: &OnChange,
+        pacing: &Pacing,
     ) -> Option<(Reason, Option<DateTime<Utc>>)> {
-        // What does not exist, or was built with other code, does not wait for quiet inputs.
-        if standing.is_missing {
+        // What does not exist, or was built with other code, does not wait for quiet inputs. Of an asset with
+        // partitions, the others do.
+        let is_whole = standing.parts.is_none();
+        if standing.is_missing && is_whole {
             return None;
         }
         let now = self.input.now;
-        if let (Some(every), Some(build)) = (on_change.every, standing.build)
+        if let (Some(every), Some(build)) = (pacing.every, standing.build)
             && let Some(built_at) = build.built_at
             && let Some(until) = still_waits(built_at, every, now)
         {
@@ -43,40 +44,19 @@ impl Judge<'_> {
                 Some(until),
             ));
         }
-        if standing.built_code.is_some() {
+        if standing.built_code.is_some() && is_whole {
             return None;
         }
-        self.not_all_changed(index, standing, on_change)
-            .map(|reason| (reason, None))
-            .or_else(|| tolerated(standing, on_change, now))
-            .or_else(|| self.settling(index, standing, on_change))
-    }
-
-    fn not_all_changed(
-        &self,
-        index: AssetIndex,
-        standing: &Standing<'_>,
-        on_change: &OnChange,
-    ) -> Option<Reason> {
-        if on_change.updates_on == UpdatesOn::Any {
-            return None;
-        }
-        let changed = |input: &AssetIndex| standing.behind.iter().any(|b| b.input == *input);
-        let inputs = self.input.graph.inputs(index).iter();
-        let unchanged: Vec<AssetKey> = inputs
-            .filter(|input| !changed(input))
-            .map(|input| self.key(*input).clone())
-            .collect();
-        (!unchanged.is_empty()).then_some(Reason::NotAllChanged { unchanged })
+        tolerated(standing, pacing, now).or_else(|| self.settling(index, standing, pacing))
     }
 
     fn settling(
         &self,
         index: AssetIndex,
         standing: &Standing<'_>,
-        on_change: &OnChange,
+        pacing: &Pacing,
     ) -> Option<(Reason, Option<DateTime<Utc>>)> {
-        let settle = on_change.settle?;
+        let settle = pacing.settle?;
         let first = standing
             .behind
             .iter()
@@ -89,7 +69,7 @@ impl Judge<'_> {
             .filter_map(|b| b.between)
             .map(|(_, last)| last)
             .max()?;
-        let at_most = on_change.settle_at_most.unwrap_or(ten_times(settle));
+        let at_most = pacing.settle_at_most.unwrap_or(ten_times(settle));
         let half_of_lag = self
             .input
             .graph
@@ -112,10 +92,10 @@ impl Judge<'_> {
 
 fn tolerated(
     standing: &Standing<'_>,
-    on_change: &OnChange,
+    pacing: &Pacing,
     now: DateTime<Utc>,
 ) -> Option<(Reason, Option<DateTime<Utc>>)> {
-    let tolerance = on_change.tolerance?;
+    let tolerance = pacing.tolerance?;
     let since = standing.pending?.at;
     let until = still_waits(since, tolerance, now)?;
     let tolerance_seconds = tolerance.num_seconds();

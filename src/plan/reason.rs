@@ -77,6 +77,13 @@ pub enum Reason {
         /// Since when it is behind, UTC.
         since: Option<DateTime<Utc>>,
     },
+    /// An input is behind, and is not due by its own automation: its schedule, its hours, a freeze.
+    UpstreamNotDue {
+        /// The input.
+        upstream: AssetKey,
+        /// Since when it is behind, UTC.
+        since: Option<DateTime<Utc>>,
+    },
     /// An input's table does not exist.
     UpstreamMissing {
         /// The input.
@@ -151,6 +158,32 @@ pub enum Reason {
         /// Those that have not, in key order.
         unchanged: Vec<AssetKey>,
     },
+    /// The condition of its automation does not hold.
+    NotDue {
+        /// What does not hold and may come to.
+        waits_for: Vec<String>,
+        /// When it could hold by time alone, UTC.
+        until: Option<DateTime<Utc>>,
+    },
+    /// These are not the hours in which it is built.
+    OutsideWindow {
+        /// The hours.
+        window: String,
+        /// When they begin, UTC.
+        until: Option<DateTime<Utc>>,
+    },
+    /// Nothing of it is built for a time.
+    Frozen {
+        /// Why, in the words of the project.
+        reason: String,
+        /// Until when, UTC.
+        until: DateTime<Utc>,
+    },
+    /// It reads nothing, and its time has come.
+    Scheduled {
+        /// The instant of its schedule, UTC; absent where a deadline is near.
+        at: Option<DateTime<Utc>>,
+    },
     /// Only a person starts it.
     Manual,
     /// Nobody here builds it.
@@ -202,6 +235,7 @@ impl Reason {
             Self::OutdatedCode { .. } => "outdated_code",
             Self::UpstreamStale { .. } => "upstream_stale",
             Self::UpstreamNotAutomatic { .. } => "upstream_not_automatic",
+            Self::UpstreamNotDue { .. } => "upstream_not_due",
             Self::UpstreamMissing { .. } => "upstream_missing",
             Self::UpstreamUnknown { .. } => "upstream_unknown",
             Self::UpstreamFailed { .. } => "upstream_failed",
@@ -212,6 +246,10 @@ impl Reason {
             Self::TooSoon { .. } => "too_soon",
             Self::Tolerated { .. } => "tolerated",
             Self::NotAllChanged { .. } => "not_all_changed",
+            Self::NotDue { .. } => "not_due",
+            Self::OutsideWindow { .. } => "outside_window",
+            Self::Frozen { .. } => "frozen",
+            Self::Scheduled { .. } => "scheduled",
             Self::Manual => "manual",
             Self::NotBuiltHere => "not_built_here",
             Self::Quarantined { .. } => "quarantined",
@@ -287,6 +325,9 @@ pub fn sentence(reason: &Reason) -> String {
         Reason::UpstreamNotAutomatic { upstream, .. } => {
             format!("`{upstream}` is behind, and nothing here builds it by itself")
         }
+        Reason::UpstreamNotDue { upstream, .. } => {
+            format!("`{upstream}` is behind, and is not due by its own automation")
+        }
         Reason::UpstreamMissing { upstream } => format!("the table of `{upstream}` does not exist"),
         Reason::UpstreamUnknown { upstream, problem } => {
             format!("`{upstream}` could not be observed: {problem}")
@@ -345,6 +386,23 @@ pub fn sentence(reason: &Reason) -> String {
                 list(unchanged)
             )
         }
+        Reason::NotDue { waits_for, until } => format!(
+            "it is not due: waits for {}{}",
+            quoted(waits_for),
+            until.map_or_else(String::new, |at| format!(
+                ", until {} at the latest",
+                clock(at)
+            ))
+        ),
+        Reason::OutsideWindow { window, until } => format!(
+            "it is built from {window} only: waits{}",
+            until.map_or_else(String::new, |at| format!(" until {}", clock(at)))
+        ),
+        Reason::Frozen { reason, until } => {
+            format!("it is frozen until {}: {reason}", clock(*until))
+        }
+        Reason::Scheduled { at: Some(at) } => format!("it was scheduled for {}", clock(*at)),
+        Reason::Scheduled { at: None } => "it has to be built before its next deadline".to_owned(),
         Reason::Manual => "its automation is `manual`".to_owned(),
         Reason::NotBuiltHere => "it has no task: nobody here builds it".to_owned(),
         Reason::Quarantined {
@@ -392,13 +450,15 @@ fn searching(cause: SearchCause, until: Option<DateTime<Utc>>, problem: Option<&
     )
 }
 
-fn clock(at: DateTime<Utc>) -> String {
+pub(super) fn clock(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 fn list(keys: &[AssetKey]) -> String {
-    keys.iter()
-        .map(|key| format!("`{key}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    quoted(keys)
+}
+
+fn quoted(words: &[impl std::fmt::Display]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    quoted.join(", ")
 }

@@ -13,11 +13,12 @@
 
 use assets::Asset;
 use assets::partition::PartitionSet;
-use assets::policy::{Automation, CodeChanges};
+use assets::policy::CodeChanges;
 use assets::version::{CodeVersion, Origin, TableVersion};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use lineage::AssetIndex;
 
+use super::due::is_coming;
 use super::input::PlanInput;
 use super::known::{Ascending, Known};
 use super::parts::{Edge, Incorporated, Parts, edge};
@@ -36,14 +37,19 @@ pub struct Standing<'a> {
     pub built_code: Option<&'a CodeVersion>,
     /// The oldest source change that it does not show, its inputs' included.
     pub pending: Option<Origin>,
-    /// The oldest of those that will arrive without anybody's help: what waits for a person, or
-    /// for a builder that nobody here knows, is left out.
+    /// The oldest of those that will arrive without anybody's help: what waits for a person, for a
+    /// schedule or its hours, or for a builder that nobody here knows, is left out.
     pub arriving: Option<Origin>,
     /// The nearest asset that cannot be observed, on any path from a root, itself included.
     pub blind_spot: Option<AssetIndex>,
     /// An asset upstream of it that has to be built itself, because it is missing or its code
     /// changed: what this one holds will not stay.
     pub unbuilt: Option<AssetIndex>,
+    /// Whether it is built without anybody's help as soon as it can be, now that it has changes.
+    pub is_coming: bool,
+    /// How long it may take until it is clean once it begins, by late runs, with what has to be
+    /// built before it; absent where nobody knows, and where nothing is to be built.
+    pub lead: Option<TimeDelta>,
     /// A view that it reads through and that has to be built first.
     pub stale_view: Option<AssetIndex>,
     /// What is known of its last build.
@@ -117,6 +123,7 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
     for &index in input.graph.topological_order() {
         let against = against_inputs(input, &known, &standings, index);
         let stale_view = stale_view(input, &standings, index);
+        let lead = lead(input, &standings, index, &against);
         if let Some(standing) = standings.get_mut(index.position()) {
             standing.behind = against.behind;
             standing.pending = against.pending;
@@ -125,6 +132,14 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
             standing.unbuilt = against.unbuilt;
             standing.parts = against.parts;
             standing.stale_view = stale_view;
+            standing.lead = lead;
+            let asset = input.graph.asset(index);
+            standing.is_coming = (standing.arriving.is_some() || must_be_built(asset, standing))
+                && is_coming(input, index, standing);
+            standing.arriving = standing.arriving.filter(|_| standing.is_coming);
+            if let Some(parts) = standing.parts.as_mut().filter(|_| !standing.is_coming) {
+                parts.arriving.clear();
+            }
         }
     }
     standings
@@ -154,6 +169,8 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
         arriving: None,
         blind_spot: None,
         unbuilt: None,
+        is_coming: false,
+        lead: None,
         stale_view: None,
         build,
         intent: known.intent(index),
@@ -228,7 +245,36 @@ pub(super) fn must_be_built(asset: &Asset, standing: &Standing<'_>) -> bool {
 
 /// Returns whether the asset is built here, and without a person asking for it.
 pub(super) fn is_built_by_itself(asset: &Asset) -> bool {
-    asset.is_built_here() && matches!(asset.automation, Automation::OnChange(_))
+    asset.is_built_here() && asset.automation.is_automatic()
+}
+
+/// How long it may take until an asset is clean: a late run of its own, after those of its inputs
+/// that come first.
+fn lead(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    index: AssetIndex,
+    against: &AgainstInputs<'_>,
+) -> Option<TimeDelta> {
+    let asset = input.graph.asset(index);
+    let is_repeated = input.graph.inputs(index).is_empty() && asset.automation.needs_forecast();
+    let own = standings.get(index.position())?;
+    if against.pending.is_none() && !must_be_built(asset, own) && !is_repeated {
+        return None;
+    }
+    let mut before = TimeDelta::zero();
+    for upstream in input.graph.inputs(index) {
+        let standing = standings.get(upstream.position())?;
+        if standing.is_coming {
+            before = before.max(standing.lead?);
+        }
+    }
+    let own = if asset.is_built_here() {
+        input.memory.run_times.get(&asset.key)?.late()?
+    } else {
+        TimeDelta::zero()
+    };
+    before.checked_add(&own)
 }
 
 /// What a comparison with all inputs found.
@@ -302,10 +348,6 @@ fn against_inputs<'a>(
             arriving = oldest(arriving, found.origin);
             behind.push(found);
         }
-    }
-    let arriving = arriving.filter(|_| is_built_by_itself(asset));
-    if let Some(parts) = parts.as_mut().filter(|_| !is_built_by_itself(asset)) {
-        parts.arriving.clear();
     }
     AgainstInputs {
         behind,

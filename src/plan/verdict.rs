@@ -4,25 +4,29 @@
 //!
 //! 1. Is anything to do at all, and is it ours to do?
 //! 2. Is a run under way already? Did the last one fail for good?
-//! 3. Can the asset and its inputs be observed? (`settled` only)
-//! 4. Does every input exist, and has it incorporated the cut? (`settled` only, but for existence)
-//! 5. Does the automation want to wait: `updates_on`, `tolerance`, `every`, `settle`?
+//! 3. Is it frozen? Does the condition of its automation hold, and are these its hours?
+//! 4. Can the asset and its inputs be observed? (`settled` only)
+//! 5. Does every input exist, and has it incorporated the cut? (`settled` only, but for existence)
+//! 6. Does the automation want to wait: `tolerance`, `every`, `settle`?
 //!
 //! An input that nothing here builds by itself (no task, or manual) is never waited for: nobody
-//! could say until when.
+//! could say until when. Nor is one that its own schedule, its hours or a freeze keep: a weekly
+//! input would make a weekly asset of an hourly one.
 
+use assets::condition::Condition;
 use assets::partition::{PartitionSet, Partitions};
-use assets::policy::{Automation, CodeChanges, Consistency, OnChange};
+use assets::policy::{CodeChanges, Consistency, Pacing};
 use assets::{Asset, AssetKey, Origin};
 use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::decision::Action;
+use super::due::{Facts, Found, Truth, frozen, is_repeated};
 use super::input::PlanInput;
 use super::obstacle::{Obstacle, standing_failure};
 use super::patience::still_waits;
 use super::reason::Reason;
-use super::standing::{Standing, must_be_built};
+use super::standing::{Standing, is_built_by_itself, must_be_built};
 use crate::state::{Cut, Failure};
 
 /// A decision before limits.
@@ -106,7 +110,8 @@ impl Judge<'_> {
             };
             return Verdict::because(Action::Wait, in_flight, stale);
         }
-        if !is_due(asset, standing) {
+        let is_stale = is_stale(asset, standing);
+        if !is_stale && !is_repeated(self.input, index) {
             return self.not_due(index, asset, standing, stale);
         }
         if !asset.is_built_here() {
@@ -115,10 +120,94 @@ impl Judge<'_> {
         if let Some(failure) = standing_failure(self.input, index, standing) {
             return Verdict::because(Action::Hold, quarantined(failure), stale);
         }
-        let Automation::OnChange(on_change) = &asset.automation else {
+        if !asset.automation.is_automatic() {
             return Verdict::because(Action::Hold, Reason::Manual, stale);
+        }
+        self.due_or_not(index, standing, is_stale, stale)
+    }
+
+    /// The asset is ours to build, without a person. Is it time? Until then it fixes no cut: what
+    /// arrives meanwhile belongs to the same round.
+    fn due_or_not(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        is_stale: bool,
+        mut stale: Vec<Reason>,
+    ) -> Verdict {
+        let automation = &self.input.graph.asset(index).automation;
+        let facts = self.facts(index, standing);
+        let condition = automation.condition();
+        let found = facts.find(&condition);
+        if !is_stale && found.truth != Truth::Yes {
+            return Verdict::nothing(stale);
+        }
+        if let Some((reason, until)) = self.held_back(index, standing, &found) {
+            return Verdict::because(Action::Wait, reason, stale).until(until);
+        }
+        if !is_stale {
+            let came = condition.schedules().filter_map(|s| facts.has_come(s));
+            stale.push(Reason::Scheduled { at: came.max() });
+        }
+        self.build_or_wait(index, standing, automation.pacing(), stale)
+    }
+
+    fn facts<'f>(&'f self, index: AssetIndex, standing: &'f Standing<'f>) -> Facts<'f> {
+        Facts {
+            input: self.input,
+            index,
+            standing,
+        }
+    }
+
+    /// A freeze, the condition or the hours, if one of them keeps the asset from being built now;
+    /// and until when.
+    fn held_back(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        found: &Found<'_>,
+    ) -> Option<(Reason, Option<DateTime<Utc>>)> {
+        let now = self.input.now;
+        if let Some(freeze) = frozen(self.input, index) {
+            let reason = Reason::Frozen {
+                reason: freeze.reason.clone(),
+                until: freeze.to,
+            };
+            return Some((reason, Some(freeze.to)));
+        }
+        if found.truth != Truth::Yes {
+            return Some((self.why_not_due(index, standing, found), found.until));
+        }
+        let pacing = self.input.graph.asset(index).automation.pacing();
+        let window = pacing.window.as_ref();
+        let window = window.filter(|window| !window.contains(now))?;
+        let until = window.next_opening(now);
+        let window = window.to_string();
+        Some((Reason::OutsideWindow { window, until }, until))
+    }
+
+    /// What the condition lacks; that the asset exists, and with its code, is nothing to wait for.
+    fn why_not_due(&self, index: AssetIndex, standing: &Standing<'_>, found: &Found<'_>) -> Reason {
+        let is_waited_for = |leaf: &&&Condition| {
+            !matches!(
+                leaf,
+                Condition::Missing | Condition::CodeChanged | Condition::Manual
+            )
         };
-        self.build_or_wait(index, standing, on_change, stale)
+        let waited_for: Vec<&&Condition> = found.unmet.iter().filter(is_waited_for).collect();
+        if let [Condition::AllChanged] = waited_for.as_slice() {
+            let changed = |input: &AssetIndex| standing.behind.iter().any(|b| b.input == *input);
+            let inputs = self.input.graph.inputs(index).iter();
+            let unchanged = inputs.filter(|input| !changed(input));
+            return Reason::NotAllChanged {
+                unchanged: unchanged.map(|input| self.key(*input).clone()).collect(),
+            };
+        }
+        Reason::NotDue {
+            waits_for: waited_for.iter().map(ToString::to_string).collect(),
+            until: found.until,
+        }
     }
 
     /// Why the asset is stale by itself.
@@ -190,9 +279,21 @@ impl Judge<'_> {
             };
             return Verdict::because(Action::Wait, reason, marks).with_cut(cut);
         }
+        if self.nearest(index, |input| input.arriving).is_some() && is_built_by_itself(asset) {
+            let condition = asset.automation.condition();
+            let found = self.facts(index, standing).find(&condition);
+            if let Some((reason, until)) = self.held_back(index, standing, &found) {
+                return Verdict::because(Action::Wait, reason, marks).until(until);
+            }
+        }
         if let Some((upstream, since)) = self.nearest(index, |input| input.pending) {
+            let is_timed = is_built_by_itself(self.input.graph.asset(upstream));
             let upstream = self.key(upstream).clone();
-            marks.push(Reason::UpstreamNotAutomatic { upstream, since });
+            marks.push(if is_timed {
+                Reason::UpstreamNotDue { upstream, since }
+            } else {
+                Reason::UpstreamNotAutomatic { upstream, since }
+            });
         }
         Verdict::nothing(marks)
     }
@@ -202,7 +303,7 @@ impl Judge<'_> {
         &self,
         index: AssetIndex,
         standing: &Standing<'_>,
-        on_change: &OnChange,
+        pacing: &Pacing,
         stale: Vec<Reason>,
     ) -> Verdict {
         let asset = self.input.graph.asset(index);
@@ -235,10 +336,14 @@ impl Judge<'_> {
                 .with_cut(cut);
         }
         let mut partitions = free;
-        if let Some((reason, until)) = self.automation_waits(index, standing, on_change) {
-            return Verdict::because(Action::Wait, reason, stale)
-                .until(until)
-                .with_cut(cut);
+        if let Some((reason, until)) = self.automation_waits(index, standing, pacing) {
+            let urgent = urgent(asset, standing, partitions.as_ref());
+            if urgent.as_ref().is_none_or(PartitionSet::is_empty) {
+                return Verdict::because(Action::Wait, reason, stale)
+                    .until(until)
+                    .with_cut(cut);
+            }
+            partitions = urgent;
         }
         let mut reasons = stale;
         let goes_on = |obstacle: &Obstacle| availability_first || obstacle.partitions.is_none();
@@ -260,7 +365,7 @@ impl Judge<'_> {
             until: None,
             cut,
             degraded_by,
-            partitions: partitions.take(),
+            partitions,
         }
     }
 
@@ -303,7 +408,6 @@ impl Judge<'_> {
     }
 }
 
-/// Returns whether there is something to build, given what the policy makes of code changes.
 /// Returns the stale partitions that nothing stands in the way of; absent for an asset that is built as a
 /// whole.
 fn free_partitions<'o>(
@@ -315,7 +419,22 @@ fn free_partitions<'o>(
     Some(parts.stale.difference(&PartitionSet::union_of(blocked)))
 }
 
-fn is_due(asset: &Asset, standing: &Standing<'_>) -> bool {
+/// Returns the partitions that do not wait for quiet inputs: those that do not exist, or have other code.
+fn urgent(
+    asset: &Asset,
+    standing: &Standing<'_>,
+    free: Option<&PartitionSet>,
+) -> Option<PartitionSet> {
+    let parts = standing.parts.as_deref()?;
+    let urgent = match asset.code_changes {
+        CodeChanges::Rebuild => parts.missing.union(&parts.outdated),
+        CodeChanges::Mark | CodeChanges::Ignore => parts.missing.clone(),
+    };
+    Some(urgent.intersection(free?))
+}
+
+/// Returns whether there is something to build, given what the policy makes of code changes.
+fn is_stale(asset: &Asset, standing: &Standing<'_>) -> bool {
     must_be_built(asset, standing) || !standing.behind.is_empty()
 }
 

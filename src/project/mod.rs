@@ -29,7 +29,7 @@ use assets::Diagnostic;
 use assets::declaration::{Context, Environment, Project, parse_project};
 use assets::resolve::{ResolveInput, resolve};
 use assets::task::Tasks;
-use lineage::AssetGraph;
+use lineage::{AssetGraph, Frozen};
 
 pub use error::ProjectError;
 pub use find::PROJECT_FILE;
@@ -37,7 +37,7 @@ pub use manifests::ManifestFile;
 pub use sources::Sources;
 
 /// The error codes of loading with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 9] = [
+pub const CODES: [(&str, &str); 10] = [
     ("L001", "an asset file cannot be read"),
     ("L002", "a pattern of asset files cannot be used"),
     ("L003", "a pattern matches no file"),
@@ -47,6 +47,7 @@ pub const CODES: [(&str, &str); 9] = [
     ("L007", "a template in a path cannot be used"),
     ("L008", "a folder cannot be read"),
     ("L009", "one manifest is named twice"),
+    ("L010", "a freeze names no assets"),
 ];
 
 /// Everything that the files of a project say, for one environment.
@@ -64,6 +65,8 @@ pub struct Loaded {
     pub graph: Option<AssetGraph>,
     /// The tasks of the project and those that stand inside declarations.
     pub tasks: Tasks,
+    /// When which assets are not built.
+    pub freezes: Vec<Frozen>,
     /// The dbt manifests that could be read, in file order.
     pub manifests: Vec<ManifestFile>,
     /// Where the state file of the environment lies.
@@ -143,11 +146,16 @@ fn load_environment(
         environment: &name,
         catalog: environment.catalog.as_deref(),
         variables,
+        calendars: &project.calendars,
     };
     let place = gathered.sources.place_of(PROJECT_FILE, &project.state);
     let problems = &mut gathered.diagnostics;
     let state = template::render_path(&project.state, &context, &place, problems);
     let (graph, tasks) = read_assets(&root, &project, &context, &mut gathered);
+    let freezes = graph
+        .as_ref()
+        .map(|graph| freezes(&project, graph, &mut gathered.diagnostics));
+    let graph = graph.filter(|_| !gathered.diagnostics.iter().any(Diagnostic::is_error));
     Loaded {
         state_path: root.join(state.unwrap_or_default()),
         root,
@@ -156,11 +164,39 @@ fn load_environment(
         environment,
         graph,
         tasks,
+        freezes: freezes.unwrap_or_default(),
         diagnostics: gathered.diagnostics,
         manifests: gathered.manifests,
         sources: gathered.sources,
         watched: gathered.watched.into_iter().collect(),
     }
+}
+
+/// Finds the assets of each freeze. One that holds nothing back by a mistyped name would let run what
+/// must not.
+fn freezes(
+    project: &Project,
+    graph: &AssetGraph,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Frozen> {
+    let mut frozen = Vec::new();
+    for freeze in &project.freezes {
+        match Frozen::new(freeze.clone(), graph) {
+            Ok(found) => frozen.push(found),
+            Err(error) => {
+                let message = format!("the freeze for `{}` cannot be kept: {error}", freeze.reason);
+                let problem = Diagnostic::error("L010", Some(freeze.place.clone()), message);
+                let problem = match std::error::Error::source(&error) {
+                    Some(cause) => problem.note(cause.to_string()),
+                    None => problem,
+                };
+                let help =
+                    "write a selection as for `headwater ls`; without one, all assets are meant";
+                diagnostics.push(problem.help(help));
+            }
+        }
+    }
+    frozen
 }
 
 fn read_assets(

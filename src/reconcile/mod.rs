@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use assets::declaration::Limits;
 use assets::task::Tasks;
 use chrono::TimeDelta;
-use lineage::{AssetGraph, AssetIndex};
+use lineage::{AssetGraph, AssetIndex, Frozen};
 
 use crate::execute::Windows;
 use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, Tables};
@@ -58,6 +58,8 @@ pub struct Scope<'a> {
     pub tasks: &'a Tasks,
     /// What may run at once.
     pub limits: &'a Limits,
+    /// When which assets are not built.
+    pub freezes: &'a [Frozen],
     /// Only these are triggered; everything is observed all the same. All, where absent.
     pub selected: Option<&'a BTreeSet<AssetIndex>>,
     /// The times that the trigger protocol rests on.

@@ -123,6 +123,7 @@ pub async fn pass(
             triggered: count(new),
             unknown: count(unknown),
         },
+        &decided.deadlines,
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);
     let after = remembered.refresh(world.state)?;
@@ -232,6 +233,7 @@ fn decide(world: World<'_>, scope: Scope<'_>, memory: &Memory, number: PassNumbe
         tasks: scope.tasks,
         limits: scope.limits,
         selected: scope.selected,
+        freezes: scope.freezes,
         memory,
     })
 }

@@ -69,6 +69,7 @@ pub(super) fn intend(
         catalog: scope.catalog,
         pass: number,
         now: hands.service_now(),
+        decided_at: decided.now,
     };
     for request in &decided.requests {
         let index = scope.graph.index_of(request.asset.as_str());

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assets::policy::{Automation, Consistency};
+use assets::policy::Consistency;
 use assets::{Asset, AssetKey, TableVersion};
 use lineage::AssetIndex;
 use serde_json::{Value, json};
 
+use super::automation::automation_document;
 use super::plan::reason;
 use super::status::{Situation, health_document};
 use super::{document, instant, optional_instant, version_number};
@@ -45,7 +46,7 @@ pub fn explanation(explained: &Explained<'_>) -> Value {
         "relation": asset.relation,
         "path": asset.path,
         "task": asset.task.as_ref().map(|binding| binding.task.as_str()),
-        "automation": automation(asset),
+        "automation": automation_document(&asset.automation),
         "consistency": consistency(asset),
         "verdict": verdict(explained, decision),
         "action": decision.map(|decision| decision.action.as_str()),
@@ -274,19 +275,6 @@ fn inputs_of(
             .map(|(key, consumed)| (key.clone(), consumed.version.clone()))
             .collect(),
     )
-}
-
-fn automation(asset: &Asset) -> Value {
-    match &asset.automation {
-        Automation::Manual => json!("manual"),
-        Automation::OnChange(on) => json!({ "on_change": {
-            "settle_seconds": on.settle.map(|settle| settle.num_seconds()),
-            "settle_at_most_seconds": on.settle_at_most.map(|most| most.num_seconds()),
-            "every_seconds": on.every.map(|every| every.num_seconds()),
-            "tolerance_seconds": on.tolerance.map(|tolerance| tolerance.num_seconds()),
-            "updates_on": on.updates_on,
-        }}),
-    }
 }
 
 fn consistency(asset: &Asset) -> Value {

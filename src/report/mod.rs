@@ -4,6 +4,7 @@
 //! and nothing decides. Fields are only ever added. Instants are RFC 3339 in UTC, durations are in
 //! seconds, unknown is `null` with a reason beside it.
 
+mod automation;
 mod explanation;
 mod history;
 mod observations;

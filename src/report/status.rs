@@ -1,10 +1,12 @@
 //! The document of `headwater status`: how fresh assets are, for the people who read them.
 
-use lineage::AssetGraph;
+use lineage::{AssetGraph, AssetIndex};
 use serde_json::{Value, json};
 
 use super::{document, instant, optional_instant, version_number};
-use crate::plan::{AssetHealth, Plan, PlanInput, healths, plan, standings};
+use crate::plan::{
+    AssetHealth, DeadlineState, Forecast, Plan, PlanInput, healths, plan, standings,
+};
 
 /// How everything stands at one instant, decided and judged once for several questions.
 pub struct Situation {
@@ -34,14 +36,30 @@ pub fn status_document(
         "now": instant(input.now),
         "environment": environment,
         "observed_at": optional_instant(input.memory.last_pass_at),
+        "incidents": incidents(graph, shown),
         "assets": shown.iter().map(|health| health_document(graph, health)).collect::<Vec<_>>(),
     });
     document("Status", fields)
 }
 
+/// Those shown that make others late, each with whom: one late root is one incident.
+fn incidents(graph: &AssetGraph, shown: &[&AssetHealth]) -> Vec<Value> {
+    let causes = shown.iter().filter(|health| !health.makes_late.is_empty());
+    let incident = |cause: &&AssetHealth| {
+        let late = cause.makes_late.iter();
+        json!({
+            "root_cause": graph.asset(cause.asset).key,
+            "reasons": cause.reasons,
+            "makes_late": late.map(|late| &graph.asset(*late).key).collect::<Vec<_>>(),
+        })
+    };
+    causes.map(incident).collect()
+}
+
 /// The health of one asset.
 pub fn health_document(graph: &AssetGraph, health: &AssetHealth) -> Value {
     let asset = graph.asset(health.asset);
+    let key = |index: Option<AssetIndex>| index.map(|index| &graph.asset(index).key);
     json!({
         "asset": asset.key,
         "kind": asset.kind,
@@ -53,7 +71,40 @@ pub fn health_document(graph: &AssetGraph, health: &AssetHealth) -> Value {
         "lag_seconds": health.lag.map(|lag| lag.num_seconds()),
         "stale_since": optional_instant(health.stale_since),
         "next_expected_at": optional_instant(health.next_expected_at),
+        "forecast": forecast(health.forecast),
+        "deadline": health.deadline.map(deadline),
+        "root_cause": key(health.root_cause),
+        "makes_late": health.makes_late.iter().map(|late| &graph.asset(*late).key).collect::<Vec<_>>(),
         "reasons": health.reasons,
         "owner": asset.owner,
+    })
+}
+
+/// When an asset will be clean; `null` where it is, `reason` where nobody can say.
+fn forecast(forecast: Forecast) -> Value {
+    match forecast {
+        Forecast::Clean => Value::Null,
+        Forecast::Unknown => json!({ "usual_at": null, "late_at": null, "reason": "no_run_yet" }),
+        Forecast::Held => json!({ "usual_at": null, "late_at": null, "reason": "held" }),
+        Forecast::At(expected) => json!({
+            "usual_at": instant(expected.usual),
+            "late_at": instant(expected.late),
+            "reason": null,
+        }),
+    }
+}
+
+fn deadline(deadline: DeadlineState) -> Value {
+    json!({
+        "last": deadline.last.map(|last| json!({
+            "at": instant(last.at),
+            "verdict": if last.is_met { "met" } else { "missed" },
+            "judged_at": instant(last.judged_at),
+        })),
+        "is_lacking": deadline.is_lacking,
+        "next": deadline.next.map(|next| json!({
+            "at": instant(next.at),
+            "changes_before": instant(next.asked_before()),
+        })),
     })
 }

@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::query::{Write, first, list};
 use crate::state::{Basis, Build, BuiltPartitions, Compaction, Consumed, Cut};
 
-const COLUMNS: &str = "asset, code_version, built_at, last_success_at, produced_table_id, \
+const COLUMNS: &str = "asset, code_version, begun_at, built_at, last_success_at, produced_table_id, \
                        produced_version, is_adopted, degraded_by, cut_fixed_at, cut_pass, failure, \
                        partitions";
 
@@ -35,6 +35,7 @@ pub(super) fn one(connection: &Connection, asset: &AssetKey) -> Result<Build, Fa
 fn row(cells: &mut Cells<'_>) -> Result<(AssetKey, Build), Fault> {
     let asset = cells.key()?;
     let code_version = cells.maybe_text()?.map(assets::CodeVersion::new);
+    let begun_at = cells.maybe_instant()?;
     let (built_at, last_success_at) = (cells.maybe_instant()?, cells.maybe_instant()?);
     let produced = cells.version()?;
     let is_adopted = cells.take()?;
@@ -44,6 +45,7 @@ fn row(cells: &mut Cells<'_>) -> Result<(AssetKey, Build), Fault> {
     let partitions = cells.maybe_json()?;
     let build = Build {
         code_version,
+        begun_at,
         built_at,
         last_success_at,
         produced,
@@ -79,11 +81,12 @@ pub(super) fn replace(write: &Write<'_>, asset: &AssetKey, build: &Build) -> Res
     write.change(
         &format!(
             "INSERT OR REPLACE INTO build ({COLUMNS})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
         ),
         params![
             asset.as_str(),
             build.code_version.as_ref().map(assets::CodeVersion::as_str),
+            maybe_micros(build.begun_at),
             maybe_micros(build.built_at),
             maybe_micros(build.last_success_at),
             table_id,

@@ -21,7 +21,7 @@ pub(super) const COLUMNS: &str = "i.id, i.state, i.attempt, i.pass, i.task, i.jo
      i.code_versions, i.origin_at, i.origin_seen, i.degraded_by, i.reason, i.retry_attempts, \
      i.retry_backoff_seconds, i.retry_max_seconds, i.timeout_seconds, i.created_at, \
      c.token, c.not_before, c.first_sent_at, c.last_sent_at, c.run_id, c.url, \
-     c.cancel_requested_at, i.is_found, i.partitions";
+     c.cancel_requested_at, i.is_found, coalesce(i.decided_at, i.created_at), i.partitions";
 
 /// The tables that [`COLUMNS`] are taken from.
 pub(super) const TABLES: &str = "intent i JOIN run c ON c.intent = i.id AND c.attempt = i.attempt";
@@ -82,6 +82,7 @@ pub(super) fn row(cells: &mut Cells<'_>) -> Result<Intent, Fault> {
         url: cells.take()?,
         cancel_requested_at: cells.maybe_instant()?,
         is_found: cells.take()?,
+        decided_at: cells.instant()?,
         partitions: cells.maybe_json()?,
     })
 }
@@ -165,9 +166,9 @@ pub(super) fn insert(
         "INSERT INTO intent (id, epoch, pass, task, job, task_key, pool, parameters,
              inputs, code_versions, origin_at, origin_seen, degraded_by, reason, retry_attempts,
              retry_backoff_seconds, retry_max_seconds, timeout_seconds, created_at, state, attempt,
-             is_found, partitions)
+             is_found, decided_at, partitions)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
         params![
             intent.id.0,
             signed(epoch)?,
@@ -194,6 +195,7 @@ pub(super) fn insert(
             state.as_str(),
             attempt,
             intent.is_found,
+            micros(intent.decided_at),
             intent.partitions.as_ref().map(to_json).transpose()?,
         ],
     )?;

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::query::{each, first, list};
-use super::{build, intent, search};
+use super::{build, deadline, intent, search};
 use crate::state::{
     CatalogLocation, Consumed, DataCommit, Intent, IntentId, Memory, Observation, ObservedState,
 };
@@ -29,6 +29,8 @@ pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
         open_intents: open_intents(connection)?,
         locations: locations(connection)?,
         search: search::current(connection)?,
+        deadlines: deadline::all(connection)?,
+        run_times: deadline::run_times(connection)?,
     })
 }
 

@@ -20,6 +20,7 @@ mod cells;
 mod check;
 pub mod codes;
 mod copy;
+mod deadline;
 mod fault;
 mod intent;
 mod lease;

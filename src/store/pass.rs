@@ -6,10 +6,10 @@ use rusqlite::{Connection, params};
 
 use super::cells::{Cells, micros, signed};
 use super::fault::Fault;
-use super::lease;
 use super::query::{Write, first, list};
+use super::{deadline, lease};
 use crate::ports::{DecisionRecord, PassRecord};
-use crate::state::Lease;
+use crate::state::{DeadlineVerdict, Lease};
 
 /// How many passes are kept.
 const KEPT_PASSES: u64 = 1000;
@@ -39,8 +39,14 @@ pub(super) fn begin(
 }
 
 /// Ends a pass.
-pub(super) fn finish(write: &Write<'_>, lease: &Lease, summary: &PassRecord) -> Result<(), Fault> {
+pub(super) fn finish(
+    write: &Write<'_>,
+    lease: &Lease,
+    summary: &PassRecord,
+    deadlines: &[(AssetKey, DeadlineVerdict)],
+) -> Result<(), Fault> {
     lease::check(&write.tx, lease)?;
+    deadline::record(write, deadlines)?;
     write.execute(
         "UPDATE pass SET finished_at = ?2, observed = ?3, triggered = ?4, unknown = ?5
          WHERE number = ?1",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::cells::micros;
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use super::{attempt, build, intent, outbox};
+use super::{attempt, build, deadline, intent, outbox};
 use crate::state::{
     Basis, Build, BuiltPartitions, Consumed, Failure, Intent, IntentId, IntentState, Outcome,
     Settlement,
@@ -129,6 +129,9 @@ fn succeeded(
         if intent.is_found && !wrote(ended, asset)? {
             continue;
         }
+        if let Some(sent_at) = intent.first_sent_at {
+            deadline::ran(ended.write, asset, ended.at - sent_at)?;
+        }
         let known = build::one(&ended.write.tx, asset)?;
         if is_overwritten(ended, asset, &known)? {
             let build = Build {
@@ -167,6 +170,7 @@ fn succeeded(
         let build = Build {
             code_version,
             partitions,
+            begun_at: Some(intent.decided_at),
             built_at: Some(ended.at),
             last_success_at: Some(ended.at),
             produced: produced.get(asset).cloned().flatten(),

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, Compaction, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Lease, Memory, RunId,
+    Search, Settlement,
 };
 
 impl State for Store {
@@ -265,7 +266,14 @@ impl State for Store {
         })
     }
 
-    fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError> {
-        self.write("finish_pass", |write| pass::finish(write, lease, summary))
+    fn finish_pass(
+        &self,
+        lease: &Lease,
+        summary: &PassRecord,
+        deadlines: &[(AssetKey, DeadlineVerdict)],
+    ) -> Result<(), StateError> {
+        self.write("finish_pass", |write| {
+            pass::finish(write, lease, summary, deadlines)
+        })
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::fingerprint::{Fingerprint, says_nothing};
 use super::node::NodeType;
 use crate::asset::AssetKind;
-use crate::policy::{Bound, Freshness, OnChange, UpdatesOn};
+use crate::policy::{Bound, Freshness, OnChange, Pacing, UpdatesOn};
 
 /// Keys of `config` that do not decide what a build writes: words for people, permissions, where
 /// and when it runs, and what is taken over as policy.
@@ -97,11 +97,11 @@ pub(super) fn source_freshness(freshness: &Value) -> Option<Freshness> {
     let error = duration(freshness.get("error_after"));
     let limit = error.or(warn)?;
     Some(Freshness {
-        max_lag: None,
         max_age: Some(Bound {
             limit,
             warn: error.and(warn).filter(|warn| *warn <= limit),
         }),
+        ..Freshness::default()
     })
 }
 
@@ -125,10 +125,12 @@ pub(super) fn on_change(config: &Value) -> Option<OnChange> {
         return None;
     }
     Some(OnChange {
-        every,
-        tolerance,
         updates_on,
-        ..OnChange::default()
+        pacing: Pacing {
+            every,
+            tolerance,
+            ..Pacing::default()
+        },
     })
 }
 

@@ -15,6 +15,7 @@ use crate::policy::{
     Adoption, Automation, CodeChanges, Consistency, Freshness, OutsideWrites, Retry,
 };
 use crate::relation::Relation;
+use crate::schedule::{Calendars, Freeze};
 use crate::task::{Task, TaskName, Tasks};
 use crate::version::CodeVersion;
 
@@ -121,6 +122,10 @@ pub struct Project {
     pub tasks: Tasks,
     /// Bounds on what runs at once.
     pub limits: Limits,
+    /// Business calendars by name.
+    pub calendars: Calendars,
+    /// Times in which nothing is built, in file order.
+    pub freezes: Vec<Freeze>,
     /// What assets have that do not say otherwise.
     pub defaults: Defaults,
 }

@@ -23,11 +23,13 @@ mod tests;
 mod tree;
 mod yaml;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::schedule::Calendars;
 
 use at::At;
 use check::{Checks, Names, check_asset, check_project};
@@ -55,6 +57,8 @@ pub struct Context<'a> {
     pub catalog: Option<&'a str>,
     /// Looks up `${NAME}`. Its values may be secrets and are never shown.
     pub variables: &'a dyn Fn(&str) -> Option<String>,
+    /// The calendars of the project.
+    pub calendars: &'a Calendars,
 }
 
 impl fmt::Debug for Context<'_> {
@@ -98,6 +102,7 @@ fn project_of(text: &str, environment: Option<&str>, report: &mut Report<'_>) ->
     let mut checks = Checks {
         tree: &tree,
         report,
+        calendars: Cow::default(),
     };
     check_project(&mut checks, root, &entry, environment)
 }
@@ -160,7 +165,11 @@ fn asset_of(
         environment: context.environment,
         catalog: context.catalog,
     };
-    let mut checks = Checks { tree, report };
+    let mut checks = Checks {
+        tree,
+        report,
+        calendars: Cow::Borrowed(context.calendars),
+    };
     let asset = check_asset(&mut checks, node, &entry, names, key_required);
     Some((asset, entry.key.map(|key| key.node)))
 }

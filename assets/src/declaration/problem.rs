@@ -38,6 +38,8 @@ pub(super) enum Problem {
     UnknownEnvironment,
     UnknownTask,
     UnknownPool,
+    Schedule,
+    UnknownCalendar,
 }
 
 /// What a code means.
@@ -57,7 +59,7 @@ pub struct Explanation {
 
 impl Problem {
     /// Every problem, in the order of the codes.
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 25] = [
         Self::Syntax,
         Self::TooLarge,
         Self::DuplicateKey,
@@ -81,6 +83,8 @@ impl Problem {
         Self::UnknownEnvironment,
         Self::UnknownTask,
         Self::UnknownPool,
+        Self::Schedule,
+        Self::UnknownCalendar,
     ];
 
     /// Returns the code for one kind of file.
@@ -190,7 +194,7 @@ impl Problem {
                 "A014",
                 "P014",
                 "A promise is asked for that this version cannot keep.",
-                "`consistency: snapshot`, or an automation other than `on_change` and `manual`.",
+                "`consistency: snapshot`.",
                 "Choose one of the accepted ones; a weaker one is never taken silently.",
             ),
             Self::AssetKey => asset(
@@ -246,6 +250,20 @@ impl Problem {
                 "A task names a pool that has no limit.",
                 "A typing error, or the pool is missing under `limits: { pools: … }`.",
                 "Declare the pool with its limit.",
+            ),
+            Self::Schedule => both(
+                "A018",
+                "P020",
+                "A schedule, a time zone, a date or a time of day cannot be read, or a schedule never happens.",
+                "Six fields instead of five, `Berlin` for `Europe/Berlin`, a 30th of February, a calendar without working days.",
+                "Write minute, hour, day, month and weekday, and zones as the IANA database names them.",
+            ),
+            Self::UnknownCalendar => both(
+                "A019",
+                "P021",
+                "A calendar is named that the project does not declare.",
+                "A typing error, or the calendar is missing in `headwater.yml`.",
+                "Declare it under `calendars:`, or use one of the names there.",
             ),
         }
     }

@@ -6,14 +6,23 @@ mod hostile;
 mod laws;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::diagnostic::{Diagnostic, Severity};
+
+use crate::schedule::{Calendar, Calendars};
 
 use super::{Context, DeclaredAsset, parse_asset_file, parse_project};
 
 /// A value that must never be shown.
 const SECRET: &str = "hunter2 hunter2";
+
+/// What asset files may name: `de`, without holidays.
+static CALENDARS: LazyLock<Calendars> = LazyLock::new(|| {
+    let mut de = Calendars::new();
+    de.insert("de".to_owned(), Arc::new(Calendar::weekdays()));
+    de
+});
 
 fn variables(name: &str) -> Option<String> {
     match name {
@@ -29,6 +38,7 @@ fn context() -> Context<'static> {
         environment: "dev",
         catalog: Some("main"),
         variables: &variables,
+        calendars: &CALENDARS,
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::DbtInput;
 use super::merge::unknown_task;
 use crate::asset::Asset;
-use crate::diagnostic::Diagnostic;
+use crate::condition::Condition;
+use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::task::Tasks;
 
 /// Reports dbt projects that are built by a task that does not exist.
@@ -87,4 +88,40 @@ fn shared(
         None => diagnostic,
     };
     diagnostic.help("a table is one asset: keep one of the two, or correct where the other lives")
+}
+
+/// Automations that ask for what the asset does not have: deadlines, or an upstream.
+pub(super) fn automations(assets: &[Asset], diagnostics: &mut Vec<Diagnostic>) {
+    for asset in assets.iter().filter(|asset| asset.is_built_here()) {
+        let freshness = &asset.freshness;
+        if asset.automation.needs_forecast()
+            && freshness.deadlines.is_empty()
+            && freshness.max_lag.is_none()
+        {
+            let message = format!(
+                "`{}` is built before its deadlines, and has none",
+                asset.key
+            );
+            let problem = Diagnostic::error("R016", asset.declared_at.clone(), message);
+            let help = "add `freshness: { deadlines: … }` or `max_lag`";
+            diagnostics.push(problem.help(help));
+        }
+        for leaf in asset.automation.condition().leaves() {
+            if let Condition::Changed(Some(upstream)) = leaf
+                && !asset.upstreams.iter().any(|edge| edge.asset == *upstream)
+            {
+                let message = format!(
+                    "`{}` is built when `{upstream}` changed, which it does not read",
+                    asset.key
+                );
+                let names = asset.upstreams.iter().map(|edge| edge.asset.as_str());
+                let help = match did_you_mean(upstream.as_str(), names) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "name one of its upstreams, or add it to `depends_on`".to_owned(),
+                };
+                let problem = Diagnostic::error("R017", asset.declared_at.clone(), message);
+                diagnostics.push(problem.help(help));
+            }
+        }
+    }
 }

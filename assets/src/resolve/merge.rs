@@ -7,7 +7,7 @@ use crate::asset::{Asset, AssetKind, Binding};
 use crate::declaration::{DeclaredAsset, DeclaredBinding, DeclaredTask, Defaults};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::key::AssetKey;
-use crate::policy::{Automation, OnChange};
+use crate::policy::{Automation, OnChange, Pacing};
 use crate::task::{Task, TaskName, Tasks};
 
 /// Merges slot by slot; collects the tasks that stand inside declarations.
@@ -197,14 +197,22 @@ fn policies(asset: &mut Asset, slot: &Slot, defaults: &Defaults) {
 /// What dbt says of a model's automation; the rest, such as `settle`, is the project's default.
 fn taken_over(from_dbt: &OnChange, defaults: &Defaults) -> Automation {
     let base = match &defaults.automation {
-        Some(Automation::OnChange(base)) => base.clone(),
-        Some(Automation::Manual) | None => OnChange::default(),
+        Some(Automation::OnChange(base)) => base.pacing.clone(),
+        Some(
+            Automation::OnSchedule { .. }
+            | Automation::BeforeDeadline { .. }
+            | Automation::When { .. }
+            | Automation::Manual,
+        )
+        | None => Pacing::default(),
     };
     Automation::OnChange(OnChange {
-        every: from_dbt.every.or(base.every),
-        tolerance: from_dbt.tolerance.or(base.tolerance),
         updates_on: from_dbt.updates_on,
-        ..base
+        pacing: Pacing {
+            every: from_dbt.pacing.every.or(base.every),
+            tolerance: from_dbt.pacing.tolerance.or(base.tolerance),
+            ..base
+        },
     })
 }
 

@@ -1,6 +1,9 @@
 //! The planner against small worlds, one promise each.
 
+mod automation;
 mod consistency;
+mod deadlines;
+mod forecasts;
 mod healthy;
 mod partitions;
 mod staleness;

@@ -14,7 +14,9 @@ fn pair() -> World {
 
 #[test]
 fn fault_32_settle_waits_for_quiet_inputs_but_not_for_ever() {
-    let mut world = pair().on_change("mart.b", |on| on.settle = Some(TimeDelta::minutes(5)));
+    let mut world = pair().on_change("mart.b", |on| {
+        on.pacing.settle = Some(TimeDelta::minutes(5));
+    });
     world.later(1);
     world.commit("raw.a", 1);
     assert_eq!(world.decisions(), ["wait mart.b: settling"]);
@@ -38,7 +40,9 @@ fn fault_32_settle_waits_for_quiet_inputs_but_not_for_ever() {
 #[test]
 fn settle_never_waits_beyond_half_of_the_lag_that_is_allowed() {
     let mut world = pair()
-        .on_change("mart.b", |on| on.settle = Some(TimeDelta::minutes(5)))
+        .on_change("mart.b", |on| {
+            on.pacing.settle = Some(TimeDelta::minutes(5));
+        })
         .with("mart.b", |asset| {
             let limit = TimeDelta::minutes(6);
             asset.freshness.max_lag = Some(Bound { limit, warn: None });
@@ -53,14 +57,18 @@ fn settle_never_waits_beyond_half_of_the_lag_that_is_allowed() {
 
 #[test]
 fn every_bounds_how_often_and_tolerance_how_soon() {
-    let mut world = pair().on_change("mart.b", |on| on.every = Some(TimeDelta::minutes(60)));
+    let mut world = pair().on_change("mart.b", |on| {
+        on.pacing.every = Some(TimeDelta::minutes(60));
+    });
     world.later(1);
     world.commit("raw.a", 1);
     assert_eq!(world.decisions(), ["wait mart.b: too_soon"]);
     world.later(59);
     assert_eq!(world.decisions(), ["run mart.b: upstream_changed"]);
 
-    let mut world = pair().on_change("mart.b", |on| on.tolerance = Some(TimeDelta::minutes(10)));
+    let mut world = pair().on_change("mart.b", |on| {
+        on.pacing.tolerance = Some(TimeDelta::minutes(10));
+    });
     world.later(1);
     world.commit("raw.a", 1);
     world.later(9);
@@ -82,8 +90,9 @@ fn nobody_waits_for_the_clock_of_another_to_come_true() {
         years,
         DateTime::<Utc>::MAX_UTC - start(),
     ] {
-        let mut settling = wait(|on_change| on_change.settle = Some(TimeDelta::minutes(5)));
-        let mut tolerant = wait(|on_change| on_change.tolerance = Some(TimeDelta::days(3650)));
+        let mut settling = wait(|on_change| on_change.pacing.settle = Some(TimeDelta::minutes(5)));
+        let mut tolerant =
+            wait(|on_change| on_change.pacing.tolerance = Some(TimeDelta::days(3650)));
         for world in [&mut settling, &mut tolerant] {
             let now = std::mem::replace(&mut world.now, start() + ahead);
             world.commit("raw.a", 1);
@@ -94,7 +103,7 @@ fn nobody_waits_for_the_clock_of_another_to_come_true() {
                 "{ahead}"
             );
         }
-        let mut often = wait(|on_change| on_change.every = Some(TimeDelta::days(3650)));
+        let mut often = wait(|on_change| on_change.pacing.every = Some(TimeDelta::days(3650)));
         often.commit("raw.a", 1);
         let mart = often.memory.builds.get_mut(&key("mart.b")).unwrap();
         mart.built_at = Some(start() + ahead);
@@ -108,16 +117,18 @@ fn nobody_waits_for_the_clock_of_another_to_come_true() {
 
 #[test]
 fn the_longest_waits_are_waited_and_overflow_nothing() {
-    let mut world = pair().on_change("mart.b", |on_change| on_change.every = Some(TimeDelta::MAX));
+    let mut world = pair().on_change("mart.b", |on_change| {
+        on_change.pacing.every = Some(TimeDelta::MAX);
+    });
     world.commit("raw.a", 1);
     assert_eq!(world.decisions(), ["wait mart.b: too_soon"]);
     let mut world = pair().on_change("mart.b", |on_change| {
-        on_change.tolerance = Some(TimeDelta::MAX);
+        on_change.pacing.tolerance = Some(TimeDelta::MAX);
     });
     world.commit("raw.a", 1);
     assert_eq!(world.decisions(), ["wait mart.b: tolerated"]);
     let mut world = pair().on_change("mart.b", |on_change| {
-        on_change.settle = Some(TimeDelta::MAX);
+        on_change.pacing.settle = Some(TimeDelta::MAX);
     });
     world.commit("raw.a", 1);
     assert_eq!(world.decisions(), ["wait mart.b: settling"]);

@@ -9,13 +9,14 @@ use assets::delta::{
     CommitMarker, DataHead, KnownHead, Metadata, Protocol, TableState as LogState,
 };
 use assets::policy::{Automation, Consistency, OnChange};
+use assets::schedule::Freeze;
 use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
 use assets::version::{Origin, PassNumber, TableId, TableVersion};
 use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use lineage::AssetGraph;
+use lineage::{AssetGraph, Frozen};
 
-use crate::plan::{Action, Health, Plan, PlanInput, Reason, healths, plan, standings};
+use crate::plan::{Action, AssetHealth, Health, Plan, PlanInput, Reason, healths, plan, standings};
 use crate::state::{
     Basis, Build, Consumed, DataCommit, Intent, IntentId, IntentState, Memory, Observation,
     ObservedState, RetryRule,
@@ -42,6 +43,7 @@ pub(crate) struct World {
     pub(crate) assets: Vec<Asset>,
     pub(crate) memory: Memory,
     pub(crate) limits: Limits,
+    pub(crate) freezes: Vec<Freeze>,
     pub(crate) pass: u64,
     pub(crate) now: DateTime<Utc>,
 }
@@ -52,6 +54,7 @@ impl World {
             assets: Vec::new(),
             memory: Memory::default(),
             limits: Limits::default(),
+            freezes: Vec::new(),
             pass: 1,
             now: start(),
         }
@@ -218,6 +221,7 @@ impl World {
             .unwrap();
         let build = Build {
             code_version: code.code_version.clone(),
+            begun_at: Some(self.now),
             built_at: Some(self.now),
             last_success_at: Some(self.now),
             produced: Some(at(name, version)),
@@ -252,6 +256,14 @@ impl World {
             .insert(id.clone(), intent(id, name, self.now));
     }
 
+    /// How long the runs of an asset took, in minutes.
+    pub(crate) fn ran(&mut self, name: &str, minutes: &[i64]) {
+        let times = self.memory.run_times.entry(key(name)).or_default();
+        for minutes in minutes {
+            times.push(TimeDelta::minutes(*minutes));
+        }
+    }
+
     pub(crate) fn later(&mut self, minutes: i64) {
         self.now += TimeDelta::minutes(minutes);
         self.pass += 1;
@@ -261,8 +273,16 @@ impl World {
         AssetGraph::build(self.assets.clone()).unwrap()
     }
 
+    fn frozen(&self, graph: &AssetGraph) -> Vec<Frozen> {
+        let freezes = self.freezes.iter().cloned();
+        freezes
+            .map(|freeze| Frozen::new(freeze, graph).unwrap())
+            .collect()
+    }
+
     pub(crate) fn plan(&mut self) -> Plan {
         let (graph, tasks) = (self.graph(), tasks());
+        let freezes = self.frozen(&graph);
         let plan = plan(&PlanInput {
             now: self.now,
             pass: PassNumber(self.pass),
@@ -270,8 +290,10 @@ impl World {
             tasks: &tasks,
             limits: &self.limits,
             selected: None,
+            freezes: &freezes,
             memory: &self.memory,
         });
+        self.memory.deadlines.extend(plan.deadlines.iter().cloned());
         for (asset, cut) in &plan.cuts {
             self.memory.builds.entry(asset.clone()).or_default().cut = *cut;
         }
@@ -280,7 +302,14 @@ impl World {
 
     /// The health of an asset, and its lag in seconds.
     pub(crate) fn health(&mut self, name: &str) -> (Health, Option<i64>) {
+        let found = self.told(name);
+        (found.health, found.lag.map(|lag| lag.num_seconds()))
+    }
+
+    /// All that is told of an asset.
+    pub(crate) fn told(&mut self, name: &str) -> AssetHealth {
         let (graph, tasks) = (self.graph(), tasks());
+        let freezes = self.frozen(&graph);
         let input = PlanInput {
             now: self.now,
             pass: PassNumber(self.pass),
@@ -288,12 +317,12 @@ impl World {
             tasks: &tasks,
             limits: &self.limits,
             selected: None,
+            freezes: &freezes,
             memory: &self.memory,
         };
         let decisions = plan(&input).decisions;
         let healths = healths(&input, &standings(&input), &decisions);
-        let found = &healths[graph.index_of(name).unwrap().position()];
-        (found.health, found.lag.map(|lag| lag.num_seconds()))
+        healths[graph.index_of(name).unwrap().position()].clone()
     }
 
     /// What is requested now, and everything that is not `none`, with its deciding reason's code.
@@ -353,6 +382,7 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         },
         timeout_seconds: None,
         created_at: now,
+        decided_at: now,
         pass: PassNumber(1),
         attempt: 1,
         state: IntentState::Running,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use assets::policy::{Automation, Consistency, OnChange};
+use assets::policy::{Automation, Consistency, OnChange, Pacing};
 use chrono::TimeDelta;
 
 use super::fake::Fault;
@@ -35,7 +35,10 @@ fn it_waits_for_what_ends_by_itself() {
     sim.converge();
     sim.change("mid", |asset| {
         asset.automation = Automation::OnChange(OnChange {
-            settle: Some(TimeDelta::seconds(3)),
+            pacing: Pacing {
+                settle: Some(TimeDelta::seconds(3)),
+                ..Pacing::default()
+            },
             ..OnChange::default()
         });
     });

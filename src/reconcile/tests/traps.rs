@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, Compaction, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Lease, Memory, RunId,
+    Search, Settlement,
 };
 use crate::store::Store;
 
@@ -310,7 +311,14 @@ impl State for Trapped {
         self.store.record_decisions(lease, decisions)
     }
 
-    fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError> {
-        self.step("finish_pass", |store| store.finish_pass(lease, summary))
+    fn finish_pass(
+        &self,
+        lease: &Lease,
+        summary: &PassRecord,
+        deadlines: &[(AssetKey, DeadlineVerdict)],
+    ) -> Result<(), StateError> {
+        self.step("finish_pass", |store| {
+            store.finish_pass(lease, summary, deadlines)
+        })
     }
 }

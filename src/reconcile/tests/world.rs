@@ -235,6 +235,7 @@ impl Sim {
             tasks: &tasks,
             limits: &self.limits,
             selected: self.selected.as_ref(),
+            freezes: &[],
             windows: self.windows,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build();
@@ -446,6 +447,7 @@ impl Sim {
             tasks: &tasks,
             limits: &self.limits,
             selected: self.selected.as_ref(),
+            freezes: &[],
             memory: &memory,
         };
         let decisions = plan(&input).decisions;

@@ -1,6 +1,7 @@
 //! Laws of the store, each tried on real files.
 
 mod copies;
+mod deadlines;
 mod durability;
 mod intents;
 mod leases;
@@ -162,6 +163,7 @@ fn intent(id: &str, assets: &[&str]) -> Intent {
         },
         timeout_seconds: Some(3600),
         created_at: at(1),
+        decided_at: at(2),
         pass: PassNumber(4),
         attempt: 1,
         state: IntentState::Pending,

@@ -140,6 +140,7 @@ fn try_pass(
         tasks: &topology.tasks,
         limits: &topology.limits,
         selected: None,
+        freezes: &[],
         windows: ports.windows(),
     };
     let report = block_on(pass(reach, scope, &lease, Mode::Act, remembered))?;

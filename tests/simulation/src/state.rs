@@ -5,7 +5,8 @@ use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use headwater::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use headwater::state::{
-    CatalogLocation, Compaction, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Lease, Memory, RunId,
+    Search, Settlement,
 };
 use headwater::store::Store;
 
@@ -349,9 +350,14 @@ impl State for Ports<'_> {
         })
     }
 
-    fn finish_pass(&self, lease: &Lease, summary: &PassRecord) -> Result<(), StateError> {
+    fn finish_pass(
+        &self,
+        lease: &Lease,
+        summary: &PassRecord,
+        deadlines: &[(AssetKey, DeadlineVerdict)],
+    ) -> Result<(), StateError> {
         self.tx(Step::FinishPass, |store| {
-            store.finish_pass(&self.lease(lease), summary)
+            store.finish_pass(&self.lease(lease), summary, deadlines)
         })
     }
 }

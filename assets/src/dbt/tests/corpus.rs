@@ -156,7 +156,7 @@ fn policies_are_taken_over_from_every_version() {
         let silent = node(&manifest, "source.feat.crm.opportunities");
         assert_eq!(silent.freshness, None, "{name}");
         let microbatch = node(&manifest, "model.feat.mb").on_change.clone().unwrap();
-        assert_eq!(microbatch.every, Some(TimeDelta::hours(4)), "{name}");
+        assert_eq!(microbatch.pacing.every, Some(TimeDelta::hours(4)), "{name}");
         assert_eq!(microbatch.updates_on, UpdatesOn::All, "{name}");
         assert_eq!(node(&manifest, "model.feat.stg").on_change, None, "{name}");
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{manifest, node, read};
 use crate::asset::AssetKind;
 use crate::dbt::Node;
-use crate::policy::{Bound, OnChange, UpdatesOn};
+use crate::policy::{Bound, OnChange, Pacing, UpdatesOn};
 
 fn model(fields: Value) -> Node {
     let mut whole = manifest(json!({"nodes": {}}));
@@ -96,7 +96,10 @@ fn build_after_and_lag_tolerance_become_automation() {
     let on_change = |config: Value| model(json!({ "config": config })).on_change;
     let state = json!({"state": {"lag_tolerance": {"count": 5, "period": "minute"}}});
     let expected = OnChange {
-        tolerance: Some(TimeDelta::minutes(5)),
+        pacing: Pacing {
+            tolerance: Some(TimeDelta::minutes(5)),
+            ..Pacing::default()
+        },
         ..OnChange::default()
     };
     assert_eq!(on_change(state), Some(expected));

@@ -77,7 +77,7 @@ impl Checks<'_, '_> {
         );
     }
 
-    fn key(&mut self, text: &KeyText, node: NodeId) -> Option<AssetKey> {
+    pub(super) fn key(&mut self, text: &KeyText, node: NodeId) -> Option<AssetKey> {
         let error = match AssetKey::new(&text.0) {
             Ok(key) => return Some(key),
             Err(error) => error,

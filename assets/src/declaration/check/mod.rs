@@ -4,18 +4,22 @@
 //! the report and is left out of the result.
 
 mod asset;
+mod automation;
 mod host;
 mod partition;
 mod policy;
 mod project;
+mod schedule;
 mod task;
 mod template;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
 use crate::duration::{DurationError, parse_duration};
+use crate::schedule::Calendars;
 
 use super::at::{At, ScalarText};
 use super::file::DurationText;
@@ -30,6 +34,8 @@ pub(super) use project::check_project;
 pub(super) struct Checks<'s, 'r> {
     pub(super) tree: &'s Tree,
     pub(super) report: &'s mut Report<'r>,
+    /// The calendars of the project.
+    pub(super) calendars: Cow<'s, Calendars>,
 }
 
 impl Checks<'_, '_> {

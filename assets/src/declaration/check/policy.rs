@@ -1,32 +1,21 @@
 //! Policies: bounds with their warnings, and promises that this version cannot keep.
 
-use chrono::TimeDelta;
-
 use crate::declaration::at::{At, Short};
 use crate::declaration::file::{
-    AutomationEntry, BoundEntry, ConsistencyEntry, DurationText, FreshnessEntry,
-    OutsideWritesEntry, RetryEntry,
+    BoundEntry, ConsistencyEntry, DeadlineEntry, DurationText, FreshnessEntry, OutsideWritesEntry,
+    RetryEntry,
 };
 use crate::declaration::problem::Problem;
-use crate::policy::{Automation, Bound, Consistency, Freshness, OnChange, OutsideWrites, Retry};
+use crate::policy::{Bound, Consistency, Deadline, Freshness, OutsideWrites, Retry};
 
 use super::Checks;
 
 /// The most attempts that may be asked for: with doubling waits more would outlast any deadline.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// Only what this version cannot honour: an asset that is built by other rules than asked for
-/// would be worse than one that is refused.
-const ONLY_ON_CHANGE: &str = "write `on_change` or `manual`";
-
 impl Checks<'_, '_> {
     pub(super) fn freshness(&mut self, entry: Option<&At<FreshnessEntry>>) -> Option<Freshness> {
         let entry = &entry?.value;
-        self.not_acted_on(
-            entry.deadlines.as_ref(),
-            "deadlines",
-            "no deadline is checked",
-        );
         self.not_acted_on(
             entry.max_event_lag.as_ref(),
             "max_event_lag",
@@ -49,7 +38,40 @@ impl Checks<'_, '_> {
             };
             self.warn_of(warn, bound);
         }
-        Some(Freshness { max_lag, max_age })
+        let deadlines = entry.deadlines.iter().flatten();
+        let deadlines = deadlines
+            .filter_map(|deadline| self.deadline(deadline, max_lag))
+            .collect();
+        Some(Freshness {
+            max_lag,
+            max_age,
+            deadlines,
+        })
+    }
+
+    fn deadline(
+        &mut self,
+        At { node, value }: &At<DeadlineEntry>,
+        of_asset: Option<Bound>,
+    ) -> Option<Deadline> {
+        let cron = self.required(value.cron.as_ref(), *node, "cron");
+        let max_lag = match &value.max_lag {
+            Some(entry) => self.duration(Some(entry)),
+            None if of_asset.is_some() => of_asset.map(|bound| bound.limit),
+            None => {
+                let message = "the deadline says not up to when changes have to be in".to_owned();
+                let help = "add `max_lag`: changes that are older at the deadline have to be in";
+                self.error(Problem::MissingKey, *node, message, help);
+                None
+            }
+        };
+        let cron = cron?;
+        let place = (value.timezone.as_ref(), value.calendar.as_ref(), value.day);
+        let schedule = self.schedule(&cron.value, cron.node, place);
+        Some(Deadline {
+            schedule: schedule?,
+            max_lag: max_lag?,
+        })
     }
 
     fn bound(&mut self, entry: Option<&At<Short<DurationText, BoundEntry>>>) -> Option<Bound> {
@@ -82,61 +104,6 @@ impl Checks<'_, '_> {
             self.error(Problem::Value, entry.node, message, help);
         } else {
             bound.warn = Some(warn);
-        }
-    }
-
-    pub(super) fn automation(&mut self, entry: Option<&At<AutomationEntry>>) -> Option<Automation> {
-        let At { node, value } = entry?;
-        let refused = match value {
-            AutomationEntry::Manual => return Some(Automation::Manual),
-            AutomationEntry::OnChange(None) => {
-                return Some(Automation::OnChange(OnChange::default()));
-            }
-            AutomationEntry::OnChange(Some(entry)) => {
-                let window = entry.window.as_ref().map(|entry| ("window", entry.node));
-                let partitions = entry.max_partitions_per_run.as_ref();
-                let partitions = partitions.map(|entry| ("max_partitions_per_run", entry.node));
-                for (key, node) in window.into_iter().chain(partitions) {
-                    let message = format!("`{key}` cannot be kept by this version");
-                    self.error(Problem::Unsupported, node, message, "leave the key out");
-                }
-                let settle = self.duration(entry.settle.as_ref());
-                let settle_at_most = self.duration(entry.settle_at_most.as_ref());
-                self.settle_order(settle, settle_at_most, entry.settle_at_most.as_ref());
-                return Some(Automation::OnChange(OnChange {
-                    settle,
-                    settle_at_most,
-                    every: self.duration(entry.every.as_ref()),
-                    tolerance: self.duration(entry.tolerance.as_ref()),
-                    updates_on: entry.updates_on.unwrap_or_default(),
-                }));
-            }
-            AutomationEntry::When(_) => "when",
-            AutomationEntry::OnSchedule(_) => "on_schedule",
-            AutomationEntry::BeforeDeadline(_) => "before_deadline",
-        };
-        let message = format!("`automation: {refused}` cannot be kept by this version");
-        self.error(Problem::Unsupported, *node, message, ONLY_ON_CHANGE);
-        None
-    }
-
-    fn settle_order(
-        &mut self,
-        settle: Option<TimeDelta>,
-        at_most: Option<TimeDelta>,
-        entry: Option<&At<DurationText>>,
-    ) {
-        let (Some(at_most), Some(entry)) = (at_most, entry) else {
-            return;
-        };
-        if settle.is_some_and(|settle| settle > at_most) {
-            let message = "`settle_at_most` is shorter than `settle`".to_owned();
-            self.error(
-                Problem::Value,
-                entry.node,
-                message,
-                "make it at least as long",
-            );
         }
     }
 

@@ -1,5 +1,6 @@
 //! The project: its environments, and names in it that have to exist.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::declaration::at::At;
@@ -42,6 +43,8 @@ pub(in crate::declaration) fn check_project(
     let used = chosen.or(default_environment.as_deref());
     let environments = declared.map(|declared| checks.environments(&declared.value, used));
     let tasks = checks.tasks(file);
+    // First, because all that follows may name them.
+    checks.calendars = Cow::Owned(checks.declare_calendars(file.calendars.as_ref()));
     let project = Project {
         name: name.unwrap_or_default(),
         default_environment: default_environment.clone().unwrap_or_default(),
@@ -50,6 +53,8 @@ pub(in crate::declaration) fn check_project(
         asset_files: checks.asset_files(file),
         state: checks.state(file),
         limits: checks.limits(file),
+        calendars: checks.calendars.clone().into_owned(),
+        freezes: checks.freezes(file.freeze.as_ref()),
         defaults: checks.defaults(file.defaults.as_ref()),
         tasks,
     };

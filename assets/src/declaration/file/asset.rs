@@ -10,10 +10,9 @@ use crate::asset::{AssetKind, Consume};
 use crate::declaration::at::{Anything, At, ScalarText, Short};
 use crate::policy::{Adoption, CodeChanges};
 
+use super::automation::AutomationEntry;
 use super::partition::{MappingEntry, PartitionsEntry, WatermarkEntry};
-use super::policy::{
-    AutomationEntry, ConsistencyEntry, FreshnessEntry, OutsideWritesEntry, RetryEntry,
-};
+use super::policy::{ConsistencyEntry, FreshnessEntry, OutsideWritesEntry, RetryEntry};
 use super::task::AssetTaskEntry;
 use super::text::{DurationText, KeyText, TaskNameText, TemplateText};
 

@@ -4,21 +4,27 @@
 //! say what may be written where; what the texts mean is checked afterwards.
 
 mod asset;
+mod automation;
 mod partition;
 mod policy;
 mod project;
+mod schedule;
 mod task;
 mod text;
 
 pub(super) use asset::{AssetEntry, AssetFile, UpstreamEntry};
+pub(super) use automation::{
+    AutomationEntry, ConditionEntry, DeadlineLeafEntry, OnScheduleEntry, PacingEntry, WhenEntry,
+};
 pub(super) use partition::{
     CronEntry, DynamicEntry, KeysEntry, MappingEntry, PartitionsEntry, WatermarkEntry, WindowEntry,
 };
 pub(super) use policy::{
-    AutomationEntry, BoundEntry, ConsistencyEntry, FreshnessEntry, OutsideWritesEntry, RetryEntry,
+    BoundEntry, ConsistencyEntry, DeadlineEntry, FreshnessEntry, OutsideWritesEntry, RetryEntry,
 };
 pub(super) use project::{
     ConnectionEntry, DefaultsEntry, EnvironmentEntries, EnvironmentEntry, ProjectFile,
 };
+pub(super) use schedule::{CalendarEntry, FreezeEntry, HoursEntry, ScheduleText};
 pub(super) use task::{AssetTaskEntry, DatabricksJobEntry, ProjectTaskEntry, TaskLimitsEntry};
-pub(super) use text::{DurationText, KeyText, TaskNameText, TemplateText};
+pub(super) use text::{CronText, DurationText, KeyText, TaskNameText, TemplateText};

@@ -1,19 +1,19 @@
-//! Freshness, automation, consistency, retries and outside writes as they are spelled.
+//! Freshness, consistency, retries and outside writes as they are spelled.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::declaration::at::{Anything, At, Short};
+use crate::declaration::at::{At, Short};
 use crate::declaration::schema::allow_bare_words;
-use crate::policy::UpdatesOn;
+use crate::schedule::DayRule;
 
-use super::text::DurationText;
+use super::text::{CronText, DurationText};
 
 /// What is promised about freshness; a bound that is absent promises nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
-    expecting = "a mapping with `max_lag` or `max_age`"
+    expecting = "a mapping with `max_lag`, `max_age` or `deadlines`"
 )]
 pub(in crate::declaration) struct FreshnessEntry {
     /// How old the oldest change may be that the asset does not show yet.
@@ -25,7 +25,24 @@ pub(in crate::declaration) struct FreshnessEntry {
     /// When to warn: of `max_lag` where that is given, else of `max_age`.
     pub(in crate::declaration) warn: Option<At<DurationText>>,
     /// Instants at which older changes have to be in.
-    pub(in crate::declaration) deadlines: Option<At<Anything>>,
+    pub(in crate::declaration) deadlines: Option<Vec<At<DeadlineEntry>>>,
+}
+
+/// Instants at which older changes have to be in.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `cron` and `max_lag`")]
+pub(in crate::declaration) struct DeadlineEntry {
+    /// The cron expression of the instants, with five fields.
+    #[schemars(required)]
+    pub(in crate::declaration) cron: Option<At<CronText>>,
+    /// The IANA time zone of the schedule; UTC where absent.
+    pub(in crate::declaration) timezone: Option<At<String>>,
+    /// The calendar whose days count.
+    pub(in crate::declaration) calendar: Option<At<String>>,
+    /// Which of its days count; `working_day` where only a calendar is named.
+    pub(in crate::declaration) day: Option<DayRule>,
+    /// How old a change may be that need not be in yet; that of the asset where absent.
+    pub(in crate::declaration) max_lag: Option<At<DurationText>>,
 }
 
 /// A bound with its warning.
@@ -37,52 +54,6 @@ pub(in crate::declaration) struct BoundEntry {
     pub(in crate::declaration) limit: Option<At<DurationText>>,
     /// Beyond this there is a warning.
     pub(in crate::declaration) warn: Option<At<DurationText>>,
-}
-
-/// When an asset is built without anybody asking.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(transform = allow_bare_words)]
-pub(in crate::declaration) enum AutomationEntry {
-    /// Only when a person asks.
-    Manual,
-    /// When an upstream has data that the asset has not incorporated.
-    OnChange(Option<OnChangeEntry>),
-    /// By a tree of conditions. Refused by this version.
-    When(Anything),
-    /// At the instants of a schedule. Refused by this version.
-    OnSchedule(Anything),
-    /// As late as its deadlines allow. Refused by this version.
-    BeforeDeadline(
-        #[expect(
-            dead_code,
-            reason = "its shape is read, so that the refusal is the only message"
-        )]
-        Option<Anything>,
-    ),
-}
-
-/// What tempers building on change.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a mapping with `settle`, `every` or the like"
-)]
-pub(in crate::declaration) struct OnChangeEntry {
-    /// Wait until the upstreams have been quiet this long.
-    pub(in crate::declaration) settle: Option<At<DurationText>>,
-    /// Never let `settle` wait longer than this.
-    pub(in crate::declaration) settle_at_most: Option<At<DurationText>>,
-    /// At most one run in this time since the last success.
-    pub(in crate::declaration) every: Option<At<DurationText>>,
-    /// Do not build while the lag is below this.
-    pub(in crate::declaration) tolerance: Option<At<DurationText>>,
-    /// Whether one changed upstream is enough, or all have to change.
-    pub(in crate::declaration) updates_on: Option<UpdatesOn>,
-    /// Hours in which it may be built. Refused by this version.
-    pub(in crate::declaration) window: Option<At<Anything>>,
-    /// Most partitions in one run. Refused by this version.
-    pub(in crate::declaration) max_partitions_per_run: Option<At<u32>>,
 }
 
 /// What an asset may be built from when an upstream is behind.

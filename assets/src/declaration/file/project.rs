@@ -8,7 +8,9 @@ use serde::de::IgnoredAny;
 
 use crate::declaration::at::{Anything, At};
 
-use super::policy::{AutomationEntry, ConsistencyEntry, FreshnessEntry, RetryEntry};
+use super::automation::AutomationEntry;
+use super::policy::{ConsistencyEntry, FreshnessEntry, RetryEntry};
+use super::schedule::{CalendarEntry, FreezeEntry};
 use super::task::ProjectTaskEntry;
 use super::text::{DurationText, TaskNameText, TemplateText};
 
@@ -43,6 +45,10 @@ pub(in crate::declaration) struct ProjectFile {
     pub(in crate::declaration) tasks: Option<BTreeMap<String, At<ProjectTaskEntry>>>,
     /// Bounds on what runs at once.
     pub(in crate::declaration) limits: Option<LimitsEntry>,
+    /// Business calendars by name: which days are worked on.
+    pub(in crate::declaration) calendars: Option<BTreeMap<String, At<CalendarEntry>>>,
+    /// Times in which nothing is built.
+    pub(in crate::declaration) freeze: Option<Vec<At<FreezeEntry>>>,
     /// What assets have that do not say otherwise.
     pub(in crate::declaration) defaults: Option<DefaultsEntry>,
     /// Whom to tell of what.

@@ -86,3 +86,12 @@ text!(
         "minLength": 1
     }
 );
+
+text!(
+    /// A cron expression.
+    CronText, "Cron", "a cron expression such as `0 6 * * 1-5`", {
+        "description": "A cron expression with five fields: minute, hour, day, month, weekday.",
+        "type": "string",
+        "pattern": "^(\\s*\\S+(\\s+\\S+){4}\\s*|.*\\$\\{.*)$"
+    }
+);

@@ -17,7 +17,7 @@ use crate::diagnostic::Place;
 use crate::duration::format_duration;
 use crate::key::AssetKey;
 use crate::policy::{
-    Automation, Bound, Consistency, Freshness, OnChange, OutsideWrites, Retry, UpdatesOn,
+    Automation, Bound, Consistency, Freshness, OnChange, OutsideWrites, Pacing, Retry, UpdatesOn,
 };
 use crate::relation::Relation;
 use crate::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName};
@@ -50,15 +50,16 @@ fn automation(automation: &Automation) -> Value {
     let Automation::OnChange(on) = automation else {
         return "manual".into();
     };
+    let pacing = &on.pacing;
     let mut map = Map::new();
-    put(&mut map, "settle", on.settle.map(format_duration));
+    put(&mut map, "settle", pacing.settle.map(format_duration));
     put(
         &mut map,
         "settle_at_most",
-        on.settle_at_most.map(format_duration),
+        pacing.settle_at_most.map(format_duration),
     );
-    put(&mut map, "every", on.every.map(format_duration));
-    put(&mut map, "tolerance", on.tolerance.map(format_duration));
+    put(&mut map, "every", pacing.every.map(format_duration));
+    put(&mut map, "tolerance", pacing.tolerance.map(format_duration));
     put(&mut map, "updates_on", Some(word(on.updates_on)));
     json!({ "on_change": map })
 }
@@ -193,11 +194,14 @@ fn automations() -> impl Strategy<Value = Automation> {
     );
     let on_change = on_change.prop_map(|(settle, every, more, all)| {
         Automation::OnChange(OnChange {
-            settle: Some(settle),
-            settle_at_most: more.map(|more| settle + more),
-            every,
-            tolerance: more,
             updates_on: if all { UpdatesOn::All } else { UpdatesOn::Any },
+            pacing: Pacing {
+                settle: Some(settle),
+                settle_at_most: more.map(|more| settle + more),
+                every,
+                tolerance: more,
+                ..Pacing::default()
+            },
         })
     });
     prop_oneof![Just(Automation::Manual), on_change]
@@ -272,7 +276,7 @@ prop_compose! {
                 parameters: BTreeMap::from([("asset".to_owned(), "{{ asset }}".to_owned())]),
                 place: place(),
             }),
-            freshness: freshness.map(|(max_lag, max_age)| Freshness { max_lag, max_age }),
+            freshness: freshness.map(|(max_lag, max_age)| Freshness { max_lag, max_age, deadlines: Vec::new() }),
             automation,
             consistency: after.map(|after| match after {
                 None => Consistency::Latest,

@@ -9,7 +9,7 @@ use super::{
 use crate::asset::{AssetKind, Watermark};
 use crate::declaration::{DeclaredAsset, DeclaredTask, Defaults};
 use crate::policy::{
-    Automation, Bound, CodeChanges, Consistency, Freshness, OnChange, Retry, UpdatesOn,
+    Automation, Bound, CodeChanges, Consistency, Freshness, OnChange, Pacing, Retry, UpdatesOn,
 };
 use crate::resolve::{ResolveInput, Resolved, resolve};
 use crate::task::TaskName;
@@ -21,13 +21,16 @@ fn lag(minutes: i64) -> Freshness {
             limit: TimeDelta::minutes(minutes),
             warn: None,
         }),
-        max_age: None,
+        ..Freshness::default()
     }
 }
 
 fn settle(minutes: i64) -> Automation {
     Automation::OnChange(OnChange {
-        settle: Some(TimeDelta::minutes(minutes)),
+        pacing: Pacing {
+            settle: Some(TimeDelta::minutes(minutes)),
+            ..Pacing::default()
+        },
         ..OnChange::default()
     })
 }
@@ -93,10 +96,12 @@ fn what_dbt_says_fills_an_asset() {
     assert_eq!(orders.task.as_ref().unwrap().task, TaskName::new("dbt"));
     // dbt gives the interval, the project's default the settling.
     let expected = OnChange {
-        settle: Some(TimeDelta::minutes(2)),
-        every: Some(TimeDelta::hours(4)),
         updates_on: UpdatesOn::All,
-        ..OnChange::default()
+        pacing: Pacing {
+            settle: Some(TimeDelta::minutes(2)),
+            every: Some(TimeDelta::hours(4)),
+            ..Pacing::default()
+        },
     };
     assert_eq!(orders.automation, Automation::OnChange(expected));
     assert_eq!(

@@ -25,6 +25,7 @@ pub(crate) fn reported(ports: &Ports<'_>, topology: &Topology, memory: &Memory) 
         tasks: &topology.tasks,
         limits: &topology.limits,
         selected: None,
+        freezes: &[],
         memory,
     };
     let situation = Situation::of(&input);
