@@ -260,6 +260,17 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Returns whether it is a wait that its owner asked for, by a condition, hours or a freeze. It
+    /// may last for days.
+    pub fn is_chosen(&self) -> bool {
+        matches!(
+            self,
+            Self::NotDue { .. } | Self::OutsideWindow { .. } | Self::Frozen { .. }
+        )
+    }
+}
+
 impl From<&Search> for Reason {
     fn from(search: &Search) -> Self {
         Self::Searching {

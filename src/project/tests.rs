@@ -243,3 +243,31 @@ fn problems_of_patterns_and_paths_point_at_their_text() {
         .collect();
     assert_eq!(places, [("L007", 6, "{{ x }}"), ("L003", 5, "none/*.yml")]);
 }
+
+#[test]
+fn calendars_are_known_in_asset_files() {
+    let scheduled = "assets:\n  - key: a.b\n    automation: { on_schedule: { cron: '0 6 * * *', calendar: de } }\n";
+    let files = [("assets/a.yml", scheduled)];
+    assert_eq!(codes_with("calendars: { de: {} }", &files), [""; 0]);
+    assert_eq!(codes_with("calendars: { fr: {} }", &files), ["A019"]);
+}
+
+#[test]
+fn a_freeze_has_to_name_assets() {
+    let freeze = |select: &str| {
+        let line = format!(
+            "freeze: [{{ from: 2026-12-24, to: 2026-12-27, reason: closing, select: '{select}' }}]"
+        );
+        codes_with(&line, &[("assets/o.yml", ORDERS)])
+    };
+    assert_eq!(freeze("kind:*"), [""; 0]);
+    for select in ["nothing.here", "health:fresh", "a,"] {
+        assert_eq!(freeze(select), ["L010"], "{select}");
+    }
+    let all = "freeze: [{ from: 2026-12-24, to: 2026-12-27, reason: closing }]";
+    let project = format!("{PROJECT}{all}\n");
+    let folder = folder(&[(PROJECT_FILE, &project), ("assets/o.yml", ORDERS)]);
+    let loaded = load_here(folder.path(), None).unwrap();
+    let graph = loaded.graph.unwrap();
+    assert_eq!(loaded.freezes[0].assets.len(), graph.len());
+}

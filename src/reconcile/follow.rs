@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::report::{PassReport, Triggered};
-use crate::plan::{Action, Decision};
+use crate::plan::{Action, Decision, Reason};
 
 /// What to do after a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Followed {
-    /// Nothing is running and nothing is stale.
+    /// Nothing is running, and nothing is stale but for what is not due yet.
     Settled,
     /// Something is stale, nothing is running, and no time will change that; or the service does
     /// not accept our credentials.
@@ -41,8 +41,13 @@ pub fn follow(
     let (shortest, longest) = LOOKS;
     let mine = |decision: &&Decision| selected.is_none_or(|of| of.contains(&decision.asset));
     let decisions: Vec<&Decision> = report.plan.decisions.iter().filter(mine).collect();
-    let open = |action| matches!(action, Action::Run | Action::Wait | Action::Hold);
-    let is_stale = decisions.iter().any(|decision| open(decision.action));
+    // What is not due yet by its owner's will is as it should be: nobody waits days for it.
+    let is_chosen = |decision: &Decision| decision.reasons.first().is_some_and(Reason::is_chosen);
+    let is_open = |decision: &Decision| {
+        matches!(decision.action, Action::Run | Action::Wait | Action::Hold) && !is_chosen(decision)
+    };
+    let decisions: Vec<&Decision> = decisions.into_iter().filter(|d| is_open(d)).collect();
+    let is_stale = !decisions.is_empty();
     let is_given_up = report.is_remote_unavailable && quiet >= PATIENCE;
     if report.denied.is_some() || is_given_up {
         return Followed::Stuck;

@@ -119,7 +119,7 @@ fn a_source_has_to_change_itself_for_each_deadline() {
 fn what_is_built_and_reads_nothing_is_asked_for_its_schedule_alone() {
     let mut seed = World::new().table("ref.rates", &[]);
     seed = seed.with("ref.rates", |asset| {
-        asset.freshness.deadlines.push(at_nine())
+        asset.freshness.deadlines.push(at_nine());
     });
     seed.built("ref.rates", &[], 0);
     seed.later(60 * 24 + 181);

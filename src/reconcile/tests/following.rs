@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use assets::policy::{Automation, Consistency, OnChange, Pacing};
+use assets::schedule::{Schedule, parse_zone};
 use chrono::TimeDelta;
 
 use super::fake::Fault;
@@ -44,6 +45,21 @@ fn it_waits_for_what_ends_by_itself() {
     });
     sim.write("src");
     assert_eq!(followed(&mut sim), Followed::Again(Duration::from_secs(2)));
+}
+
+#[test]
+fn nobody_waits_for_a_schedule() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.converge();
+    sim.change("mid", |asset| {
+        asset.automation = Automation::OnSchedule {
+            schedule: Schedule::new("0 0 1 1 *", parse_zone("UTC").unwrap(), None).unwrap(),
+            pacing: Pacing::default(),
+        };
+    });
+    sim.write("src");
+    assert_eq!(followed(&mut sim), Followed::Settled);
+    assert_eq!(sim.runs(), 1, "the first one");
 }
 
 #[test]

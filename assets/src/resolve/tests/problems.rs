@@ -7,6 +7,10 @@ use super::{
     asset, codes, dbt, declared, files, keys, named, nothing, reads, relation, tasks, with_dbt,
 };
 use crate::asset::AssetKind;
+use crate::condition::Condition;
+use crate::declaration::DeclaredAsset;
+use crate::key::AssetKey;
+use crate::policy::{Automation, Bound, Freshness, Pacing};
 use crate::resolve::{ResolveInput, resolve};
 
 fn two_tables(source_schema: &str) -> Value {
@@ -184,4 +188,50 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_automation_needs_what_it_speaks_of() {
+    let built = |automation: Automation| {
+        let mut file = declared("a.b", 1);
+        file.task = Some(named("dbt"));
+        file.depends_on = reads(&["up.x"]);
+        file.automation = Some(automation);
+        let tasks = tasks(&["dbt"]);
+        move |change: fn(&mut DeclaredAsset)| {
+            let mut file = file.clone();
+            change(&mut file);
+            let files = files(vec![declared("up.x", 5), file]);
+            let tasks = tasks.clone();
+            resolve(ResolveInput { tasks, ..files })
+        }
+    };
+    let before_deadline = built(Automation::BeforeDeadline {
+        slack: chrono::TimeDelta::zero(),
+        pacing: Pacing::default(),
+    });
+    assert_eq!(codes(&before_deadline(|_| {})), [("R016", 1)]);
+    let resolved = before_deadline(|file| {
+        let limit = chrono::TimeDelta::hours(1);
+        let max_lag = Some(Bound { limit, warn: None });
+        file.freshness = Some(Freshness {
+            max_lag,
+            ..Freshness::default()
+        });
+    });
+    assert_eq!(codes(&resolved), []);
+    // Nobody builds it: what would be asked of its automation does not matter.
+    assert_eq!(codes(&before_deadline(|file| file.task = None)), []);
+    let changed = |name: &str| {
+        let named = Condition::Changed(Some(AssetKey::new(name).unwrap()));
+        built(Automation::When {
+            condition: Condition::Not(Box::new(named)),
+            pacing: Pacing::default(),
+        })(|_| {})
+    };
+    assert_eq!(codes(&changed("up.x")), []);
+    let resolved = changed("up.z");
+    assert_eq!(codes(&resolved), [("R017", 1)]);
+    let help = resolved.diagnostics[0].help.as_deref();
+    assert_eq!(help, Some("did you mean `up.x`?"));
 }
