@@ -34,6 +34,7 @@ mod real_tables;
 mod recovery;
 mod reliability;
 mod runs;
+mod scenarios;
 mod service_faults;
 mod state;
 mod state_faults;

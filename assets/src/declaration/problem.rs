@@ -77,7 +77,6 @@ impl Problem {
         Self::AssetKey,
         Self::DuplicateAsset,
         Self::Relation,
-        Self::Partitions,
         Self::Version,
         Self::Host,
         Self::UnknownEnvironment,
@@ -85,6 +84,7 @@ impl Problem {
         Self::UnknownPool,
         Self::Schedule,
         Self::UnknownCalendar,
+        Self::Partitions,
     ];
 
     /// Returns the code for one kind of file.
@@ -215,12 +215,6 @@ impl Problem {
                 "An empty part, a fourth part, or an open quote.",
                 "Write up to three names with dots between; a name with a dot in it stands in back-ticks.",
             ),
-            Self::Partitions => asset(
-                "A018",
-                "Partitions are declared that there cannot be.",
-                "No column that tells them, a zone or schedule that is none, an end before the start, or a value that stands twice.",
-                "Do what the message says; `docs/declaring.md` shows each kind of partitions.",
-            ),
             Self::Version => project(
                 "P015",
                 "`version` of the project file is not 1.",
@@ -264,6 +258,12 @@ impl Problem {
                 "A calendar is named that the project does not declare.",
                 "A typing error, or the calendar is missing in `headwater.yml`.",
                 "Declare it under `calendars:`, or use one of the names there.",
+            ),
+            Self::Partitions => asset(
+                "A020",
+                "Partitions are declared that there cannot be.",
+                "No column that tells them, a zone or schedule that is none, an end before the start, or a value that stands twice.",
+                "Do what the message says; `docs/declaring.md` shows each kind of partitions.",
             ),
         }
     }

@@ -1,0 +1,167 @@
+//! The tables of a story, each with its log at the place of its key, and what the catalog says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assets::delta::{Commit, Reading, TimeSource, Unreadable, Writer};
+use assets::{AssetKey, Relation};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use headwater::ports::{Catalog, JobsError, TableLocation, TableRequest, Tables};
+use headwater::state::CatalogLocation;
+use workspace::MemoryLog;
+
+use super::story::{Committed, Fate};
+use super::world::World;
+
+/// All tables and views.
+#[derive(Default)]
+pub(super) struct Lake {
+    logs: BTreeMap<String, MemoryLog>,
+    /// How often each table was made.
+    made: BTreeMap<String, usize>,
+    /// What the catalog knows of: relation → key, and whether that is a table.
+    pub(super) relations: BTreeMap<String, (AssetKey, bool)>,
+    /// Views that exist.
+    views: BTreeSet<AssetKey>,
+}
+
+impl Lake {
+    fn log(&mut self, key: &AssetKey) -> &mut MemoryLog {
+        let new = || MemoryLog::new(key.as_str());
+        self.logs.entry(key.to_string()).or_insert_with(new)
+    }
+
+    /// Appends a commit to a table; returns its version.
+    pub(super) fn append(&mut self, key: &AssetKey, at: DateTime<Utc>, run: Option<i64>) -> u64 {
+        let commit = self.log(key).commit(at, true);
+        commit.writer.job_run_id = run;
+        commit.version
+    }
+
+    /// A commit by somebody, as the story has it. The first one of a table may have any version: what
+    /// was before it was cleaned away.
+    pub(super) fn commit(
+        &mut self,
+        committed: &Committed,
+        at: DateTime<Utc>,
+    ) -> Result<(), String> {
+        let log = self.log(&committed.asset);
+        if log.commits.is_empty() {
+            log.first_kept = committed.version;
+        } else if log.next_version() != committed.version {
+            let next = log.next_version();
+            return Err(format!(
+                "the next commit of `{}` is v{next}",
+                committed.asset
+            ));
+        }
+        if log
+            .commits
+            .last()
+            .is_some_and(|last| last.committed_at > at)
+        {
+            return Err(format!("`{}` has a later commit already", committed.asset));
+        }
+        log.exists = true;
+        log.commits.push(Commit {
+            time_source: TimeSource::InCommit,
+            operation: Some(committed.operation.clone()),
+            changed_data: committed.changed_data,
+            writer: Writer {
+                job_run_id: committed.run.map(|(run, _)| run),
+                ..Writer::default()
+            },
+            inputs: committed.read.clone(),
+            ..Commit::blank(committed.version, at)
+        });
+        Ok(())
+    }
+
+    /// Something happens to a table.
+    pub(super) fn befall(&mut self, key: &AssetKey, fate: &Fate) {
+        let made = self.made.entry(key.to_string()).or_insert(1);
+        if matches!(fate, Fate::Recreated | Fate::Replaced) {
+            *made += 1;
+        }
+        let name = format!("{key}-{made}");
+        let log = self.log(key);
+        match fate {
+            Fate::Created => {
+                self.views.insert(key.clone());
+            }
+            Fate::Lost => {
+                log.exists = false;
+                self.views.remove(key);
+            }
+            Fate::Recreated => {
+                let era = log.era + 1;
+                *log = MemoryLog {
+                    era,
+                    ..MemoryLog::new(&name)
+                };
+            }
+            Fate::Replaced => log.table_id = name,
+            Fate::Unreadable(reason) => {
+                log.problem = Some(Unreadable::Unreachable {
+                    path: key.to_string(),
+                    detail: reason.clone(),
+                });
+            }
+            Fate::Torn(version) => log.torn = Some(*version),
+            Fate::CleanedBelow(version) => log.first_kept = *version,
+            Fate::Mended => {
+                log.problem = None;
+                log.torn = None;
+                log.exists = !log.commits.is_empty();
+            }
+        }
+    }
+
+    /// A run made a view.
+    pub(super) fn make_view(&mut self, key: &AssetKey) {
+        self.views.insert(key.clone());
+    }
+}
+
+#[async_trait]
+impl Tables for World {
+    async fn read(&self, requests: Vec<TableRequest>) -> Vec<Reading> {
+        let scene = self.get();
+        let read = |request: TableRequest| match scene.lake.logs.get(&request.location.path) {
+            Some(log) => log.read(request.known.as_deref()),
+            None => Reading::Absent,
+        };
+        requests.into_iter().map(read).collect()
+    }
+
+    async fn commits_back_to(
+        &self,
+        location: &TableLocation,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Commit>, Unreadable> {
+        let scene = self.get();
+        let log = scene.lake.logs.get(&location.path);
+        Ok(log.map(|log| log.back_to(at)).unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Catalog for World {
+    async fn locate(&self, relation: &Relation) -> Result<CatalogLocation, JobsError> {
+        let scene = self.get();
+        let Some((key, is_table)) = scene.lake.relations.get(&relation.to_string()) else {
+            let message = format!("nobody declares {relation}");
+            return Err(JobsError::NotFound(message));
+        };
+        let log = scene.lake.logs.get(key.as_str());
+        Ok(CatalogLocation {
+            storage_location: is_table.then(|| key.to_string()),
+            exists: if *is_table {
+                log.is_some_and(|log| log.exists)
+            } else {
+                scene.lake.views.contains(key)
+            },
+            looked_up_at: scene.now,
+        })
+    }
+}

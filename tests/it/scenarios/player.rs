@@ -1,0 +1,310 @@
+//! Plays a story line by line: moves the world, and lets the real pass act on a real state.
+
+use std::fmt::Write as _;
+
+use assets::AssetKey;
+use headwater::execute::CORRELATION;
+use headwater::ports::{RunState, State};
+use headwater::reconcile::Mode;
+use headwater::state::{IntentId, Memory, RunId};
+use headwater::store::Store;
+
+use super::declared::{Block, Declared, declare};
+use super::processes::{Passed, Process, Scenery, new_state};
+use super::story::{End, Line, Step, read};
+use super::teller::{After, Teller};
+use super::words::{Problem, Told};
+use super::world::World;
+
+/// Tells a whole story: its lines, each with what came of it.
+pub(super) fn play(text: &str) -> Told<String> {
+    let lines = read(text)?;
+    let mut player = Player::new();
+    let mut told = String::new();
+    for line in &lines {
+        let outcome = line.step.as_ref().map_or(Ok(Vec::new()), |step| {
+            let outcome = player.step(line, step);
+            outcome.map_err(|message| Problem {
+                line: line.number,
+                message,
+            })
+        })?;
+        told.push_str(&line.text);
+        told.push('\n');
+        for sentence in outcome {
+            write!(told, "  > {sentence}").unwrap();
+            told.push('\n');
+        }
+    }
+    Ok(told)
+}
+
+/// What a line leads to, or why it makes no sense at this point.
+type Outcome = Result<Vec<String>, String>;
+
+struct Player {
+    world: World,
+    store: Store,
+    project: Block,
+    assets: Block,
+    declared: Option<Declared>,
+    ours: Process,
+    rival: Process,
+    /// What the state held after the last pass, or as a person left it since.
+    memory: Memory,
+    teller: Teller,
+}
+
+impl Player {
+    fn new() -> Self {
+        Self {
+            world: World::new(),
+            store: new_state(),
+            project: Block::default(),
+            assets: Block::default(),
+            declared: None,
+            ours: Process::named("we"),
+            rival: Process::named("a rival"),
+            memory: Memory::default(),
+            teller: Teller::default(),
+        }
+    }
+
+    fn step(&mut self, line: &Line, step: &Step) -> Outcome {
+        match step {
+            Step::Project(text) => {
+                self.project = Block {
+                    text: text.clone(),
+                    above: line.number,
+                };
+                return self.declare();
+            }
+            Step::Assets(text) => {
+                self.assets = Block {
+                    text: text.clone(),
+                    above: line.number - 1,
+                };
+                return self.declare();
+            }
+            Step::Now(moment) => {
+                let mut scene = self.world.get();
+                let by = scene.instant(*moment) - scene.now;
+                if by < chrono::TimeDelta::zero() {
+                    return Err(format!("it is {} already", scene.now));
+                }
+                scene.advance(by);
+            }
+            Step::Advance(by) => self.world.get().advance(*by),
+            Step::Commit(committed) => {
+                self.require(&committed.asset)?;
+                let scene = &mut *self.world.get();
+                let at = committed.at.map_or(scene.now, |at| scene.instant(at));
+                if let Some((run, Some(started))) = committed.run {
+                    scene.service.add_foreign(run, scene.instant(started));
+                }
+                scene.lake.commit(committed, at)?;
+            }
+            Step::Table(key, fate) => {
+                self.require(key)?;
+                self.world.get().lake.befall(key, fate);
+            }
+            Step::Finish(key, end) => self.finish(key, end)?,
+            Step::NextSend(sending) => {
+                let sendings = &mut self.world.get().service.sendings;
+                sendings.push_back(sending.clone());
+            }
+            Step::Silent => self.world.get().service.is_silent = true,
+            Step::Back => self.world.get().service.is_silent = false,
+            Step::Forget(key) => {
+                let (job, attempt) = self.run_of(key, |_| true)?;
+                let runs = &mut self.world.get().service.runs;
+                runs.retain(|run| (run.job_id, run.id) != (job, attempt));
+            }
+            Step::Tick => return self.tick(),
+            Step::RivalTick => {
+                let rival = Process::named("a rival");
+                let mut rival = std::mem::replace(&mut self.rival, rival);
+                let told = self.pass_of(&mut rival);
+                self.rival = rival;
+                return told;
+            }
+            Step::Restart => self.restart(),
+            Step::NewState => {
+                self.store = new_state();
+                self.memory = self.store.load().unwrap();
+                self.restart();
+            }
+            Step::Plan => return self.plan(),
+            Step::Retry(key) => {
+                let now = self.world.get().now;
+                if !self.store.lift_quarantine(key, "ann", now).unwrap() {
+                    return Err(format!("`{key}` is not quarantined"));
+                }
+            }
+            Step::Status(keys) => {
+                for key in keys {
+                    self.require(key)?;
+                }
+                let now = self.world.get().now;
+                return Ok(self.teller.status(self.here()?, &self.store, now, keys));
+            }
+            Step::Explain(key) => {
+                self.require(key)?;
+                let now = self.world.get().now;
+                return Ok(self.teller.explain(self.here()?, &self.store, now, key));
+            }
+            Step::Runs => {
+                let made = self.world.get().service.made;
+                return Ok(self.teller.runs(&self.store, made));
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn here(&self) -> Result<&Declared, String> {
+        self.declared
+            .as_ref()
+            .ok_or_else(|| "no assets are declared yet".to_owned())
+    }
+
+    fn require(&self, key: &AssetKey) -> Result<(), String> {
+        let index = self.here()?.graph.index_of(key.as_str());
+        index
+            .map(|_| ())
+            .ok_or_else(|| format!("nobody declares `{key}`"))
+    }
+
+    /// Reads the declarations anew.
+    fn declare(&mut self) -> Outcome {
+        if self.assets.text.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut declared = declare(&self.project, &self.assets)?;
+        let graph = &declared.graph;
+        let relations = graph.indices().filter_map(|index| {
+            let asset = graph.asset(index);
+            let relation = asset.relation.as_ref()?.to_string();
+            Some((relation, (asset.key.clone(), asset.kind.has_table())))
+        });
+        self.world.get().lake.relations = relations.collect();
+        let warnings = std::mem::take(&mut declared.warnings);
+        self.declared = Some(declared);
+        Ok(warnings)
+    }
+
+    /// The newest run of an asset that has some state: its job and its id.
+    fn run_of(
+        &self,
+        key: &AssetKey,
+        is_meant: impl Fn(&RunState) -> bool,
+    ) -> Result<(i64, RunId), String> {
+        let scene = self.world.get();
+        let mut runs = scene.service.runs.iter().rev();
+        let found = runs.find(|run| {
+            let intent = run.parameters.get(CORRELATION).and_then(|text| {
+                let (id, _) = text.rsplit_once('.')?;
+                self.store.intent(&IntentId(id.to_owned())).unwrap()
+            });
+            intent.is_some_and(|intent| intent.assets.contains(key)) && is_meant(&run.state)
+        });
+        let found = found.map(|run| (run.job_id, run.id));
+        found.ok_or_else(|| format!("no run of `{key}` is under way"))
+    }
+
+    /// A run of ours ends; a good one writes its table first, unless it had nothing to write.
+    fn finish(&mut self, key: &AssetKey, end: &End) -> Result<(), String> {
+        self.require(key)?;
+        let (_, id) = self.run_of(key, |state| *state == RunState::Active)?;
+        let graph = &self.here()?.graph;
+        let index = graph.index_of(key.as_str()).unwrap();
+        let has_table = graph.asset(index).kind.has_table();
+        let scene = &mut *self.world.get();
+        let state = match end {
+            End::Ok { with_commit } => {
+                if !has_table {
+                    scene.lake.make_view(key);
+                } else if *with_commit {
+                    scene.lake.append(key, scene.now, Some(id.0));
+                }
+                RunState::Succeeded
+            }
+            End::Failed {
+                is_transient,
+                message,
+            } => RunState::Failed {
+                code: "RUN_EXECUTION_ERROR".to_owned(),
+                message: message.clone(),
+                is_transient: *is_transient,
+            },
+            End::Cancelled => RunState::Cancelled {
+                message: "somebody cancelled it".to_owned(),
+            },
+        };
+        let mut runs = scene.service.runs.iter_mut();
+        let run = runs.find(|run| run.id == id).unwrap();
+        (run.state, run.ended_at) = (state, Some(scene.now));
+        Ok(())
+    }
+
+    fn scenery(&self) -> Result<Scenery<'_>, String> {
+        Ok(Scenery {
+            world: &self.world,
+            declared: self.here()?,
+            state: &self.store,
+        })
+    }
+
+    fn tick(&mut self) -> Outcome {
+        let mut ours = std::mem::replace(&mut self.ours, Process::named("nobody"));
+        let told = self.pass_of(&mut ours);
+        self.ours = ours;
+        told
+    }
+
+    /// A pass of a process, told by what it changed.
+    fn pass_of(&mut self, process: &mut Process) -> Outcome {
+        if process.is_dead {
+            return Err("the process is dead: a line `restart` is missing".to_owned());
+        }
+        let passed = process.pass(self.scenery()?, Mode::Act);
+        let report = match &passed {
+            Passed::Refused(error) => return Ok(vec![format!("refused: {error}")]),
+            Passed::Done(report) => Some(&**report),
+            Passed::Dead => None,
+        };
+        let memory = self.store.load().unwrap();
+        let now = self.world.get().now;
+        let before = std::mem::replace(&mut self.memory, memory);
+        let after = After {
+            before: &before,
+            memory: &self.memory,
+            report,
+            now,
+        };
+        let graph = &self.declared.as_ref().unwrap().graph;
+        Ok(self.teller.tick(graph, &self.store, &after))
+    }
+
+    /// What a pass would do, on a copy of the state.
+    fn plan(&self) -> Outcome {
+        let copy = self.store.copy_in_memory().unwrap();
+        let scenery = Scenery {
+            state: &copy,
+            ..self.scenery()?
+        };
+        match Process::named("a planner").pass(scenery, Mode::PlanOnly) {
+            Passed::Refused(error) => Err(error.to_string()),
+            Passed::Dead => Err("planning asks nobody".to_owned()),
+            Passed::Done(report) => {
+                let memory = copy.load().unwrap();
+                Ok(self.teller.plan(&self.here()?.graph, &report, &memory))
+            }
+        }
+    }
+
+    /// The next process takes over.
+    fn restart(&mut self) {
+        let now = self.world.get().now;
+        self.ours = self.ours.successor(&self.store, now, "our successor");
+    }
+}

@@ -1,0 +1,328 @@
+//! The language of scenarios: a text → the steps of a story, or the first line that makes no sense.
+//!
+//! `fixtures/scenarios/README.md` has one line for each form; [`FORMS`] is held against it.
+
+use std::collections::BTreeMap;
+
+use assets::{AssetKey, did_you_mean};
+use chrono::TimeDelta;
+
+use super::words::{Moment, Problem, Told, Words};
+
+/// Every form of a line.
+pub(super) const FORMS: [&str; 25] = [
+    "project:",
+    "assets:",
+    "now TIME",
+    "advance DURATION",
+    "commit KEY vN [at TIME] OPERATION [no data | data] [by run N [started TIME]] [read KEY vN …]",
+    "create KEY",
+    "lose KEY",
+    "recreate KEY",
+    "replace KEY",
+    "unreadable KEY \"REASON\"",
+    "tear KEY vN",
+    "clean KEY below vN",
+    "mend KEY",
+    "finish KEY ok [without commit] | fail [transient] [\"MESSAGE\"] | cancelled",
+    "next send loses its answer | never arrives | is throttled | is refused \"MESSAGE\" | kills before it arrives | kills after it arrived",
+    "service silent | forgets KEY | back",
+    "tick",
+    "rival tick",
+    "restart",
+    "new state",
+    "plan",
+    "retry KEY",
+    "status [KEY …]",
+    "explain KEY",
+    "runs",
+];
+
+/// One line of a story, or a block, as it stands in the file.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) number: usize,
+    pub(super) text: String,
+    /// Absent for comments and blank lines.
+    pub(super) step: Option<Step>,
+}
+
+/// What happens.
+#[derive(Debug)]
+pub(super) enum Step {
+    Project(String),
+    Assets(String),
+    Now(Moment),
+    Advance(TimeDelta),
+    Commit(Committed),
+    Table(AssetKey, Fate),
+    Finish(AssetKey, End),
+    NextSend(Sending),
+    Silent,
+    Forget(AssetKey),
+    Back,
+    Tick,
+    RivalTick,
+    Restart,
+    NewState,
+    Plan,
+    Retry(AssetKey),
+    Status(Vec<AssetKey>),
+    Explain(AssetKey),
+    Runs,
+}
+
+/// A commit by somebody.
+#[derive(Debug)]
+pub(super) struct Committed {
+    pub(super) asset: AssetKey,
+    pub(super) version: u64,
+    pub(super) at: Option<Moment>,
+    pub(super) operation: String,
+    pub(super) changed_data: bool,
+    /// The run that wrote it, and when that began.
+    pub(super) run: Option<(i64, Option<Moment>)>,
+    /// What its writer says it read.
+    pub(super) read: Option<BTreeMap<String, u64>>,
+}
+
+/// What becomes of a table.
+#[derive(Debug)]
+pub(super) enum Fate {
+    Created,
+    Lost,
+    Recreated,
+    Replaced,
+    Unreadable(String),
+    Torn(u64),
+    CleanedBelow(u64),
+    Mended,
+}
+
+/// How a run ends.
+#[derive(Debug)]
+pub(super) enum End {
+    Ok { with_commit: bool },
+    Failed { is_transient: bool, message: String },
+    Cancelled,
+}
+
+/// What becomes of the next request to start a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sending {
+    LosesAnswer,
+    NeverArrives,
+    Throttled,
+    Refused(String),
+    KillsBefore,
+    KillsAfter,
+}
+
+/// Operations that change no data, unless the line says so.
+const MAINTENANCE: [&str; 6] = ["ALTER", "ANALYZE", "COMMENT", "OPTIMIZE", "REORG", "VACUUM"];
+
+/// Reads a whole story.
+pub(super) fn read(text: &str) -> Told<Vec<Line>> {
+    if !text.starts_with("# ") {
+        let message = "a story opens with its promise, as a comment".to_owned();
+        return Err(Problem { line: 1, message });
+    }
+    let mut lines = Vec::new();
+    let mut rest = text.lines().zip(1..).peekable();
+    while let Some((first, number)) = rest.next() {
+        let mut whole = first.to_owned();
+        if first.starts_with("project:") || first.starts_with("assets:") {
+            while let Some((next, _)) = rest.next_if(|(next, _)| next.starts_with("  ")) {
+                whole.push('\n');
+                whole.push_str(next);
+            }
+        }
+        let step = step(number, first, &whole)?;
+        lines.push(Line {
+            number,
+            text: whole,
+            step,
+        });
+    }
+    Ok(lines)
+}
+
+fn step(number: usize, first: &str, whole: &str) -> Told<Option<Step>> {
+    if first.starts_with("assets:") {
+        return Ok(Some(Step::Assets(whole.to_owned())));
+    }
+    if first.starts_with("project:") {
+        let below = whole
+            .lines()
+            .skip(1)
+            .map(|line| line.get(2..).unwrap_or_default());
+        let below: Vec<&str> = below.collect();
+        return Ok(Some(Step::Project(below.join("\n"))));
+    }
+    let mut words = Words::of(number, first)?;
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let verb = words.word("what happens")?;
+    let step = of_verb(&verb, &mut words)?;
+    words.end()?;
+    Ok(Some(step))
+}
+
+fn of_verb(verb: &str, words: &mut Words) -> Told<Step> {
+    Ok(match verb {
+        "now" => Step::Now(words.moment()?),
+        "advance" => Step::Advance(words.duration()?),
+        "commit" => Step::Commit(commit(words)?),
+        "create" => Step::Table(words.key()?, Fate::Created),
+        "lose" => Step::Table(words.key()?, Fate::Lost),
+        "recreate" => Step::Table(words.key()?, Fate::Recreated),
+        "replace" => Step::Table(words.key()?, Fate::Replaced),
+        "mend" => Step::Table(words.key()?, Fate::Mended),
+        "unreadable" => {
+            let key = words.key()?;
+            Step::Table(key, Fate::Unreadable(quoted(words)?))
+        }
+        "tear" => Step::Table(words.key()?, Fate::Torn(words.version()?)),
+        "clean" => {
+            let key = words.key()?;
+            if !words.eat("below") {
+                return Err(words.problem("`below` is missing"));
+            }
+            Step::Table(key, Fate::CleanedBelow(words.version()?))
+        }
+        "finish" => Step::Finish(words.key()?, end(words)?),
+        "next" => Step::NextSend(sending(words)?),
+        "service" if words.eat("silent") => Step::Silent,
+        "service" if words.eat("back") => Step::Back,
+        "service" if words.eat("forgets") => Step::Forget(words.key()?),
+        "tick" => Step::Tick,
+        "rival" if words.eat("tick") => Step::RivalTick,
+        "restart" => Step::Restart,
+        "new" if words.eat("state") => Step::NewState,
+        "plan" => Step::Plan,
+        "retry" => Step::Retry(words.key()?),
+        "explain" => Step::Explain(words.key()?),
+        "runs" => Step::Runs,
+        "status" => {
+            let mut keys = Vec::new();
+            while !words.is_empty() {
+                keys.push(words.key()?);
+            }
+            Step::Status(keys)
+        }
+        _ => return Err(unknown(verb, words)),
+    })
+}
+
+/// What is known instead: the forms that begin with the word, or all.
+fn unknown(verb: &str, words: &Words) -> Problem {
+    let verb_of = |form: &'static str| form.split([' ', ':']).next().unwrap_or_default();
+    let of_verb: Vec<&str> = FORMS
+        .into_iter()
+        .filter(|form| verb_of(form) == verb)
+        .collect();
+    if !of_verb.is_empty() {
+        return words.problem(format!(
+            "a line with `{verb}` is: {}",
+            of_verb.join(", or: ")
+        ));
+    }
+    let mut verbs: Vec<&str> = FORMS.into_iter().map(verb_of).collect();
+    verbs.dedup();
+    let meant = did_you_mean(verb, verbs.iter().copied());
+    let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+    words.problem(format!(
+        "nothing begins with `{verb}`{meant} Known are: {}",
+        verbs.join(", ")
+    ))
+}
+
+fn quoted(words: &mut Words) -> Told<String> {
+    let text = words.quotation();
+    text.ok_or_else(|| words.problem("a text in quotation marks is missing"))
+}
+
+fn commit(words: &mut Words) -> Told<Committed> {
+    let (asset, version) = (words.key()?, words.version()?);
+    let at = if words.eat("at") {
+        Some(words.moment()?)
+    } else {
+        None
+    };
+    let operation = words.word("the operation")?;
+    let changed_data = if words.eat("no data") {
+        false
+    } else {
+        words.eat("data") || !MAINTENANCE.contains(&&*operation)
+    };
+    let mut run = None;
+    if words.eat("by run") {
+        let id = words.number()?;
+        let is_dated = words.eat("started");
+        run = Some((
+            id,
+            if is_dated {
+                Some(words.moment()?)
+            } else {
+                None
+            },
+        ));
+    }
+    let mut read = None;
+    if words.eat("read") {
+        let mut inputs = BTreeMap::new();
+        while !words.is_empty() {
+            let key = words.key()?;
+            inputs.insert(key.to_string(), words.version()?);
+        }
+        read = Some(inputs);
+    }
+    Ok(Committed {
+        asset,
+        version,
+        at,
+        operation,
+        changed_data,
+        run,
+        read,
+    })
+}
+
+fn end(words: &mut Words) -> Told<End> {
+    if words.eat("ok") {
+        let with_commit = !words.eat("without commit");
+        return Ok(End::Ok { with_commit });
+    }
+    if words.eat("cancelled") {
+        return Ok(End::Cancelled);
+    }
+    if !words.eat("fail") {
+        return Err(words.problem("a run ends `ok`, `fail` or `cancelled`"));
+    }
+    let is_transient = words.eat("transient");
+    let message = words
+        .quotation()
+        .unwrap_or_else(|| "a task failed".to_owned());
+    Ok(End::Failed {
+        is_transient,
+        message,
+    })
+}
+
+fn sending(words: &mut Words) -> Told<Sending> {
+    let plain = [
+        ("send loses its answer", Sending::LosesAnswer),
+        ("send never arrives", Sending::NeverArrives),
+        ("send is throttled", Sending::Throttled),
+        ("send kills before it arrives", Sending::KillsBefore),
+        ("send kills after it arrived", Sending::KillsAfter),
+    ];
+    if let Some((_, sending)) = plain.into_iter().find(|(form, _)| words.eat(form)) {
+        return Ok(sending);
+    }
+    if words.eat("send is refused") {
+        return Ok(Sending::Refused(quoted(words)?));
+    }
+    Err(unknown("next", words))
+}
