@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use assets::partition::Extent;
+use assets::partition::{Extent, PartitionSet};
 use assets::task::{Task, TaskName};
 use assets::{Asset, AssetKey, Origin, TableVersion};
 use chrono::{DateTime, Utc};
@@ -14,7 +14,7 @@ use lineage::AssetIndex;
 
 use super::decision::{Action, Decision, Plan, Request};
 use super::input::PlanInput;
-use super::parameters::names_one_partition;
+use super::parameters::{Told, partitions_told};
 use super::reason::{Reason, sentence};
 use super::standing::Standing;
 use super::verdict::Verdict;
@@ -195,12 +195,24 @@ impl Room {
     }
 }
 
-/// How many partitions one run builds at most: one of a task that is told one partition.
-fn most_at_once(asset: &Asset, task: Option<&Task>) -> u64 {
+/// Returns the partitions that one run builds: one of a task that is told one partition, neighbours of one
+/// that is told the first and the last one, else any, as many as are allowed at once.
+fn at_once(asset: &Asset, task: Option<&Task>, wanted: &PartitionSet) -> PartitionSet {
     let declared = asset.automation.pacing().max_partitions_per_run;
-    match task {
-        Some(task) if names_one_partition(asset, task) => 1,
-        Some(_) | None => declared.map_or(u64::MAX, u64::from),
+    let most = declared.map_or(u64::MAX, u64::from);
+    match task.map(|task| partitions_told(asset, task)) {
+        Some(Told::One) => wanted.first_run(1),
+        Some(Told::Range) => wanted.first_run(most),
+        Some(Told::Any) | None => {
+            let (mut chosen, mut rest, mut room) = (PartitionSet::NOTHING, wanted.clone(), most);
+            while room > 0 && !rest.is_empty() {
+                let run = rest.first_run(room);
+                room = room.saturating_sub(run.count().unwrap_or(room));
+                rest = rest.difference(&run);
+                chosen = chosen.union(&run);
+            }
+            chosen
+        }
     }
 }
 
@@ -242,7 +254,7 @@ fn request(
             let definition = asset.planned_partitions()?;
             Some(Extent {
                 ordinals: definition.ordinals_id().into(),
-                partitions: set.first_run(most_at_once(asset, input.tasks.get(task))),
+                partitions: at_once(asset, input.tasks.get(task), set),
             })
         }),
         reason: verdict.reasons.first().map(sentence).unwrap_or_default(),

@@ -91,13 +91,38 @@ impl PartitionWords {
     }
 }
 
-/// Returns whether a parameter of a task is the key of one partition, so that a run can only build one.
-pub(super) fn names_one_partition(asset: &Asset, task: &Task) -> bool {
+/// What the parameters of a task tell a run of its partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The key of one.
+    One,
+    /// Where they begin and end.
+    Range,
+    /// All of their keys, or nothing.
+    Any,
+}
+
+/// Returns what a run of an asset is told of its partitions.
+pub(super) fn partitions_told(asset: &Asset, task: &Task) -> Told {
     let engine = engine();
-    templates(asset, task).into_values().any(|template| {
-        let parsed = engine.template_from_str(template);
-        parsed.is_ok_and(|template| template.undeclared_variables(false).contains("partition"))
-    })
+    let mut told = Told::Any;
+    for template in templates(asset, task).into_values() {
+        let Ok(template) = engine.template_from_str(template) else {
+            continue;
+        };
+        let names = template.undeclared_variables(true);
+        if names.contains("partition") {
+            return Told::One;
+        }
+        let ends = ["first", "last", "start", "end"];
+        if ends
+            .iter()
+            .any(|end| names.contains(&format!("partitions.{end}")))
+        {
+            told = Told::Range;
+        }
+    }
+    told
 }
 
 /// Renders the job parameters of a request, without the correlation.

@@ -7,6 +7,7 @@ mod following;
 mod herd;
 mod lacking;
 mod outside;
+mod partitions;
 mod protocol;
 mod random;
 mod recovery;

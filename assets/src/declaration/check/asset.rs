@@ -65,11 +65,11 @@ pub(in crate::declaration) fn check_asset(
 
 impl Checks<'_, '_> {
     fn warn_of_keys_to_come(&mut self, entry: &AssetEntry) {
-        let whole =
-            "`headwater partitions` computes with them, and the asset is built as one whole";
-        self.not_acted_on(entry.partitions.as_ref(), "partitions", whole);
-        let whole = "the asset is built as one whole";
-        self.not_acted_on(entry.lookback.as_ref(), "lookback", whole);
+        let dynamic = entry.partitions.as_ref();
+        let dynamic = dynamic.filter(|entry| partition::has_dynamic(&entry.value));
+        self.not_acted_on(dynamic, "dynamic", "the asset is built as one whole");
+        let no_bound = "late data is built however old it is";
+        self.not_acted_on(entry.lookback.as_ref(), "lookback", no_bound);
         self.not_acted_on(
             entry.checks.as_ref(),
             "checks",
@@ -154,8 +154,6 @@ impl Checks<'_, '_> {
             let (asset, at, consume, mapping) = match value {
                 Short::Short(text) => (self.key(text, *node), *node, Consume::default(), None),
                 Short::Long(entry) => {
-                    let effect = "every change of the upstream counts for the whole asset";
-                    self.not_acted_on(entry.mapping.as_ref(), "mapping", effect);
                     let asset = self.key(&entry.asset.value, entry.asset.node);
                     let mapping = entry.mapping.as_ref();
                     let mapping = mapping.map(|entry| partition::mapping(&entry.value));
