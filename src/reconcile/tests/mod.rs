@@ -11,6 +11,7 @@ mod partitions;
 mod protocol;
 mod random;
 mod recovery;
+mod scheduled;
 mod search;
 mod tables;
 mod traps;
