@@ -79,7 +79,7 @@ fn finish(sim: &mut Sim, name: &str) {
     let days: Vec<&str> = days.iter().map(String::as_str).collect();
     sim.commit_of_run(name);
     sim.log(name, |log| {
-        log.commits.last_mut().unwrap().partitions = touched(&days)
+        log.commits.last_mut().unwrap().partitions = touched(&days);
     });
     sim.end(name, crate::ports::RunState::Succeeded);
     sim.pass();
@@ -197,7 +197,7 @@ fn other_code_makes_every_day_stale_and_each_is_built_with_it_once() {
     let mut sim = shop();
     let code = |sim: &mut Sim, text: &str| {
         sim.change("mid", |asset| {
-            asset.code_version = Some(CodeVersion::new(text))
+            asset.code_version = Some(CodeVersion::new(text));
         });
     };
     code(&mut sim, "1");

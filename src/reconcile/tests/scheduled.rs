@@ -22,7 +22,7 @@ fn on_schedule(expression: &str) -> Automation {
 fn what_reads_nothing_runs_once_for_each_instant_also_when_nobody_looked() {
     let mut sim = Sim::new().table("api", &[]);
     sim.change("api", |asset| {
-        asset.automation = on_schedule("*/10 * * * *")
+        asset.automation = on_schedule("*/10 * * * *");
     });
     sim.pass();
     sim.later(600);
