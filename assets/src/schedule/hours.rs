@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
 
 use super::Days;
@@ -75,8 +75,8 @@ impl Hours {
     /// Returns the next instant at which they begin, UTC; absent where none comes for two years.
     pub fn next_opening(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let days = self.days.as_ref();
-        let today = clock(self.zone, at).date() - TimeDelta::days(1);
-        today
+        let yesterday = clock(self.zone, at).date().pred_opt()?;
+        yesterday
             .iter_days()
             .take(LONGEST_CLOSURE_DAYS)
             .filter(|date| days.is_none_or(|days| days.contains(*date)))

@@ -21,7 +21,9 @@ pub fn parse_zone(name: &str) -> Result<Tz, UnknownZone> {
 
 /// Returns what the local clock shows at an instant.
 pub(super) fn clock(zone: Tz, at: DateTime<Utc>) -> NaiveDateTime {
-    at.naive_utc() + offset(zone, at)
+    // At both ends of the calendar there is no other clock.
+    let utc = at.naive_utc();
+    utc.checked_add_signed(offset(zone, at)).unwrap_or(utc)
 }
 
 /// Returns the instants at which the local clock shows a time, in order. One that it never shows

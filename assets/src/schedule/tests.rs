@@ -163,6 +163,10 @@ fn hours_may_end_on_the_next_day() {
     let evening = Hours::new("18:00", "24:00", zone, None).unwrap();
     assert!(evening.contains(at("2026-11-21T22:59:00Z")));
     assert!(!evening.contains(at("2026-11-21T23:00:00Z")));
+    for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+        assert_eq!(night.next_opening(end), None);
+        night.contains(end);
+    }
 }
 
 /// Every minute from one instant to another at which a schedule happens, by its rules and nothing

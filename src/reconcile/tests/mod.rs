@@ -10,6 +10,7 @@ mod outside;
 mod protocol;
 mod random;
 mod recovery;
+mod scheduled;
 mod search;
 mod tables;
 mod traps;
