@@ -24,7 +24,10 @@ pub(super) fn risk(
     let next = deadline.and_then(|deadline| deadline.next);
     let next = next.filter(|due| lacking < due.asked_before());
     let next = next.map(|due| (format!("its deadline of {}", clock(due.at)), due.at));
-    let max_lag = asset.freshness.max_lag.and_then(|bound| {
+    // What is held is told with what holds it; a deadline is worth an alarm of its own.
+    let is_moving = forecast != Forecast::Held;
+    let max_lag = asset.freshness.max_lag.filter(|_| is_moving);
+    let max_lag = max_lag.and_then(|bound| {
         let end = lacking.checked_add_signed(bound.limit)?;
         let what = format!("the {} of `max_lag`", format_duration(bound.limit));
         Some((what, end))
