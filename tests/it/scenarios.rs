@@ -118,6 +118,12 @@ fn every_scenario_has_its_golden_file_and_its_row_in_the_index() {
     let named = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
     let gone: Vec<&str> = named.filter(|name| !stories.contains(*name)).collect();
     assert!(gone.is_empty(), "in the index, and not there: {gone:?}");
+    let (_, wrong) = page.split_once("### Known to be wrong").unwrap();
+    for name in &stories {
+        let text = fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();
+        let is_listed = wrong.contains(&format!("`{name}`"));
+        assert_eq!(text.contains("# WRONG: "), is_listed, "{name}");
+    }
 }
 
 /// What is said of a story that makes no sense.
