@@ -101,7 +101,9 @@ fn a_story_tells_the_same_every_time() {
 #[test]
 fn every_scenario_has_its_golden_file_and_its_row_in_the_index() {
     let stories = named(".txt");
-    assert_eq!(stories, named(".out"));
+    let golden = named(".out");
+    let alone: Vec<&String> = stories.symmetric_difference(&golden).collect();
+    assert!(alone.is_empty(), "without story or golden file: {alone:?}");
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
     let missing: Vec<&String> = stories
         .iter()
@@ -118,6 +120,12 @@ fn every_scenario_has_its_golden_file_and_its_row_in_the_index() {
     let named = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
     let gone: Vec<&str> = named.filter(|name| !stories.contains(*name)).collect();
     assert!(gone.is_empty(), "in the index, and not there: {gone:?}");
+    let (_, wrong) = page.split_once("### Known to be wrong").unwrap();
+    for name in &stories {
+        let text = fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();
+        let is_listed = wrong.contains(&format!("`{name}`"));
+        assert_eq!(text.contains("# WRONG: "), is_listed, "{name}");
+    }
 }
 
 /// What is said of a story that makes no sense.

@@ -44,6 +44,7 @@ pub(super) fn seen(after: &After<'_>) -> Vec<String> {
         let known = after.before.commits.get(key).map_or(&[][..], Vec::as_slice);
         let commits = after.memory.commits.get(key).into_iter().flatten();
         let news = commits.filter(|commit| !known.iter().any(|k| k.version == commit.version));
+        let told_before = told.len();
         let is_other = |commit: &DataCommit| {
             let first = known.last().map(|last| &last.version.table_id);
             first.is_some_and(|first| *first != commit.version.table_id)
@@ -54,6 +55,7 @@ pub(super) fn seen(after: &After<'_>) -> Vec<String> {
                 format!("{key}: {}", committed(commit, is_other(commit))),
             ));
         }
+        let is_new = told.len() > told_before;
         let before = after
             .before
             .observations
@@ -62,17 +64,26 @@ pub(super) fn seen(after: &After<'_>) -> Vec<String> {
         if before == Some(&observation.state) {
             continue;
         }
-        match &observation.state {
-            ObservedState::Ok if !matches!(before, Some(ObservedState::Unknown { .. })) => {}
-            ObservedState::Ok => told.push(line("see", format!("{key}: can be read"))),
-            ObservedState::Absent => told.push(line("see", format!("{key}: no table"))),
-            ObservedState::Gone => told.push(line("see", format!("{key}: gone"))),
-            ObservedState::Unknown { code, reason } => {
-                told.push(line("see", format!("{key}: unknown, {code}: {reason}")));
-            }
-        }
+        let state = match &observation.state {
+            ObservedState::Ok => readable(before, !known.is_empty() || is_new),
+            ObservedState::Absent => Some("no table".to_owned()),
+            ObservedState::Gone => Some("gone".to_owned()),
+            ObservedState::Unknown { code, reason } => Some(format!("unknown, {code}: {reason}")),
+        };
+        told.extend(state.map(|state| line("see", format!("{key}: {state}"))));
     }
     told
+}
+
+/// What there is to say of a table that can be read, beside its commits.
+fn readable(before: Option<&ObservedState>, has_data: bool) -> Option<String> {
+    let text = match before {
+        _ if !has_data => "is there, without data",
+        Some(ObservedState::Unknown { .. }) => "can be read",
+        Some(ObservedState::Gone) => "is there again",
+        Some(ObservedState::Ok | ObservedState::Absent) | None => return None,
+    };
+    Some(text.to_owned())
 }
 
 fn committed(commit: &DataCommit, is_other: bool) -> String {

@@ -213,11 +213,11 @@ impl Player {
 
     /// A run of ours ends; a good one writes its table first, unless it had nothing to write.
     fn finish(&mut self, key: &AssetKey, end: &End) -> Result<(), String> {
-        self.require(key)?;
         let (_, id) = self.run_of(key, |state| *state == RunState::Active)?;
         let graph = &self.here()?.graph;
-        let index = graph.index_of(key.as_str()).unwrap();
-        let has_table = graph.asset(index).kind.has_table();
+        let index = graph.index_of(key.as_str());
+        // What is not declared any more may still be written.
+        let has_table = index.is_none_or(|index| graph.asset(index).kind.has_table());
         let scene = &mut *self.world.get();
         let state = match end {
             End::Ok { with_commit } => {
