@@ -279,9 +279,6 @@ pub trait State: Send + Sync {
         lease: &Lease,
         cuts: &[(AssetKey, Option<Cut>)],
     ) -> Result<(), StateError>;
-    /// Records in fewer words what partitions incorporate; what was recorded otherwise since stays.
-    fn record_compacted(&self, lease: &Lease, compactions: &[Compaction])
-    -> Result<(), StateError>;
     /// Writes a new intent, in state `pending`, attempt 1, and drops the cuts of its assets.
     ///
     /// Fails with [`StateError::IntentExists`] if one of its assets has an open intent.
@@ -383,12 +380,14 @@ pub trait State: Send + Sync {
         lease: &Lease,
         decisions: &[DecisionRecord],
     ) -> Result<(), StateError>;
-    /// Ends a pass, and records what it found of deadlines.
+    /// Ends a pass, records what it found of deadlines, and in fewer words what partitions incorporate:
+    /// what was recorded otherwise since stays.
     fn finish_pass(
         &self,
         lease: &Lease,
         summary: &PassRecord,
         deadlines: &[(AssetKey, DeadlineVerdict)],
+        compactions: &[Compaction],
     ) -> Result<(), StateError>;
 }
 

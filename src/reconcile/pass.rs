@@ -124,6 +124,7 @@ pub async fn pass(
             unknown: count(unknown),
         },
         &decided.deadlines,
+        &decided.compactions,
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);
     let after = remembered.refresh(world.state)?;
@@ -247,10 +248,6 @@ fn record_decisions(
 ) -> Result<(), StateError> {
     if !decided.cuts.is_empty() {
         world.state.record_cuts(lease, &decided.cuts)?;
-    }
-    if !decided.compactions.is_empty() {
-        let compactions = &decided.compactions;
-        world.state.record_compacted(lease, compactions)?;
     }
     let records: Vec<DecisionRecord> = decided
         .decisions

@@ -7,9 +7,9 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, micros, signed};
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use super::{deadline, lease};
+use super::{build, deadline, lease};
 use crate::ports::{DecisionRecord, PassRecord};
-use crate::state::{DeadlineVerdict, Lease};
+use crate::state::{Compaction, DeadlineVerdict, Lease};
 
 /// How many passes are kept.
 const KEPT_PASSES: u64 = 1000;
@@ -44,9 +44,13 @@ pub(super) fn finish(
     lease: &Lease,
     summary: &PassRecord,
     deadlines: &[(AssetKey, DeadlineVerdict)],
+    compactions: &[Compaction],
 ) -> Result<(), Fault> {
     lease::check(&write.tx, lease)?;
     deadline::record(write, deadlines)?;
+    for compaction in compactions {
+        build::compact(write, compaction)?;
+    }
     write.execute(
         "UPDATE pass SET finished_at = ?2, observed = ?3, triggered = ?4, unknown = ?5
          WHERE number = ?1",

@@ -92,18 +92,6 @@ impl State for Store {
         })
     }
 
-    fn record_compacted(
-        &self,
-        lease: &Lease,
-        compactions: &[Compaction],
-    ) -> Result<(), StateError> {
-        self.write("record_compacted", |write| {
-            lease::check(&write.tx, lease)?;
-            let mut all = compactions.iter();
-            all.try_for_each(|compaction| build::compact(write, compaction))
-        })
-    }
-
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {
         self.refuse_low_disk()?;
         self.write("intend", |write| intent::intend(write, lease, intent))
@@ -271,9 +259,10 @@ impl State for Store {
         lease: &Lease,
         summary: &PassRecord,
         deadlines: &[(AssetKey, DeadlineVerdict)],
+        compactions: &[Compaction],
     ) -> Result<(), StateError> {
         self.write("finish_pass", |write| {
-            pass::finish(write, lease, summary, deadlines)
+            pass::finish(write, lease, summary, deadlines, compactions)
         })
     }
 }

@@ -175,16 +175,6 @@ impl State for Trapped {
         self.step("record_cuts", |store| store.record_cuts(lease, cuts))
     }
 
-    fn record_compacted(
-        &self,
-        lease: &Lease,
-        compactions: &[Compaction],
-    ) -> Result<(), StateError> {
-        self.step("record_compacted", |store| {
-            store.record_compacted(lease, compactions)
-        })
-    }
-
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {
         self.step("intend", |store| store.intend(lease, intent))
     }
@@ -316,9 +306,10 @@ impl State for Trapped {
         lease: &Lease,
         summary: &PassRecord,
         deadlines: &[(AssetKey, DeadlineVerdict)],
+        compactions: &[Compaction],
     ) -> Result<(), StateError> {
         self.step("finish_pass", |store| {
-            store.finish_pass(lease, summary, deadlines)
+            store.finish_pass(lease, summary, deadlines, compactions)
         })
     }
 }

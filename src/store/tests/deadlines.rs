@@ -17,7 +17,7 @@ fn finish(store: &Store, lease: &Lease, verdict: DeadlineVerdict) {
         unknown: 0,
     };
     store
-        .finish_pass(lease, &record, &[(key("a"), verdict)])
+        .finish_pass(lease, &record, &[(key("a"), verdict)], &[])
         .unwrap();
 }
 

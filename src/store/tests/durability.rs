@@ -78,7 +78,7 @@ const STEPS: [Step; 14] = [
             triggered: 2,
             unknown: 0,
         };
-        store.finish_pass(&lease(store), &ended, &[]).unwrap();
+        store.finish_pass(&lease(store), &ended, &[], &[]).unwrap();
     }),
 ];
 

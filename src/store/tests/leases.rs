@@ -109,7 +109,7 @@ fn fault_12_who_lost_the_lease_writes_nothing() {
             .map(|_| ()),
         one.pin_workspace(&lost, "w1"),
         one.record_decisions(&lost, &[]),
-        one.finish_pass(&lost, &summary, &[]),
+        one.finish_pass(&lost, &summary, &[], &[]),
     ];
     for result in refused {
         let error = result.unwrap_err();

@@ -211,7 +211,7 @@ fn passes_are_counted_and_told() {
         triggered: 1,
         unknown: 2,
     };
-    store.finish_pass(&lease, &ended, &[]).unwrap();
+    store.finish_pass(&lease, &ended, &[], &[]).unwrap();
     assert_eq!(store.begin_pass(&lease, at(3)).unwrap(), PassNumber(2));
     let memory = store.load().unwrap();
     assert_eq!(

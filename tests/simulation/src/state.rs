@@ -182,14 +182,6 @@ impl State for Ports<'_> {
         })
     }
 
-    fn record_compacted(
-        &self,
-        lease: &Lease,
-        compactions: &[Compaction],
-    ) -> Result<(), StateError> {
-        self.inner().store.record_compacted(lease, compactions)
-    }
-
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError> {
         self.tx(Step::Intend, |store| {
             store.intend(&self.lease(lease), intent)?;
@@ -355,9 +347,10 @@ impl State for Ports<'_> {
         lease: &Lease,
         summary: &PassRecord,
         deadlines: &[(AssetKey, DeadlineVerdict)],
+        compactions: &[Compaction],
     ) -> Result<(), StateError> {
         self.tx(Step::FinishPass, |store| {
-            store.finish_pass(&self.lease(lease), summary, deadlines)
+            store.finish_pass(&self.lease(lease), summary, deadlines, compactions)
         })
     }
 }
