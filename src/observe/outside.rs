@@ -14,7 +14,7 @@ use assets::delta::Commit;
 use assets::partition::PartitionSet;
 use assets::policy::{Adoption, OutsideWrites};
 use assets::version::{PassNumber, TableVersion};
-use assets::{Asset, AssetKey};
+use assets::{Asset, AssetKey, Consume};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use lineage::AssetGraph;
@@ -86,7 +86,8 @@ pub(super) async fn attribute(
     let adopted = futures::stream::iter(outside)
         .map(|(index, commit, is_first_contact)| async move {
             let asset = graph.asset(index);
-            let consumption = history.consumption(index, &commit, is_first_contact).await;
+            let mut consumption = history.consumption(index, &commit, is_first_contact).await;
+            keep_positions(asset, memory.consumption.get(&asset.key), &mut consumption);
             let origin = history.origin(index, &consumption, &commit, pass);
             let build = adopted_build(asset, memory, &commit, &consumption);
             (asset.key.clone(), (build, consumption, origin))
@@ -128,6 +129,27 @@ pub(super) async fn attribute(
         .collect();
     history.add_learned(pass, &mut sightings);
     Ok((sightings, inputs))
+}
+
+/// A position in a change feed is known exactly, and moves only by what is known: what a write of somebody
+/// else may have read of the feed is no reason to skip it.
+fn keep_positions(
+    asset: &Asset,
+    before: Option<&BTreeMap<AssetKey, Consumed>>,
+    consumption: &mut BTreeMap<AssetKey, Consumed>,
+) {
+    let feeds = asset
+        .upstreams
+        .iter()
+        .filter(|edge| edge.consume == Consume::Changes);
+    for upstream in feeds.map(|edge| &edge.asset) {
+        let known = before.and_then(|before| before.get(upstream));
+        if let (Some(known), Some(assumed)) = (known, consumption.get_mut(upstream))
+            && assumed.basis.is_assumed()
+        {
+            assumed.clone_from(known);
+        }
+    }
 }
 
 /// The partitions in which others changed data.
