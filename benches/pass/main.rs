@@ -1,13 +1,14 @@
 //! What a pass costs, on the benchmark graph: declarations to graph, first pass, quiet passes, and
 //! one percent of the roots changed until everything is fresh again.
 //!
-//! Two levels. *Pure* is the planner over a memory built here. *Whole* is the loop as it ships, with
+//! Two levels, and *partitioned*, which is the planner over assets of which each has many partitions. *Pure* is the planner over a memory built here. *Whole* is the loop as it ships, with
 //! the real state file, real Delta logs on disk and the real reader of them; only the service that
 //! runs jobs is replaced, by one that answers at once. Both assert what is requested: exactly the
 //! closure of what changed, inputs first, each asset once, and nothing afterwards.
 //!
 //! Each line of the tables is measured in a process of its own, so that peaks do not mix. Run with
-//! `cargo bench --bench pass`, or for one size with `cargo bench --bench pass -- 5000`.
+//! `cargo bench --bench pass`, for one size with `cargo bench --bench pass -- 5000`, or the last with
+//! `cargo bench --bench pass -- partitioned`.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run may stop")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
@@ -18,6 +19,7 @@ mod declared;
 mod lake;
 #[path = "../measure/mod.rs"]
 mod measure;
+mod partitioned;
 mod pure;
 mod service;
 mod whole;
@@ -26,6 +28,10 @@ use std::process::Command;
 
 const PURE_SIZES: [usize; 5] = [100, 1_000, 5_000, 10_000, 100_000];
 const WHOLE_SIZES: [usize; 4] = [100, 1_000, 5_000, 10_000];
+
+/// Assets and the partitions of each: days up to 1,000, else hours.
+const PARTITIONED_SIZES: [(usize, usize); 4] =
+    [(1_000, 30), (1_000, 365), (1_000, 9_480), (5_000, 365)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args()
@@ -42,7 +48,14 @@ fn main() {
     {
         ["pure", assets] => println!("{}", pure::row(size(assets))),
         ["whole", assets] => println!("{}", whole::row(size(assets))),
-        [] => all(None),
+        ["partitioned", assets, partitions] => {
+            println!("{}", partitioned::row(size(assets), size(partitions)));
+        }
+        ["partitioned"] => partitions(),
+        [] => {
+            all(None);
+            partitions();
+        }
         [only] => all(Some(size(only))),
         _ => println!("usage: pass [NUMBER OF ASSETS]"),
     }
@@ -62,6 +75,19 @@ fn all(only: Option<usize>) {
             }
         }
         println!();
+    }
+}
+
+/// Prints the table of assets with partitions.
+fn partitions() {
+    println!("partitioned\n\n{}", partitioned::HEADER);
+    for (assets, partitions) in PARTITIONED_SIZES {
+        let program = std::env::current_exe().expect("a program knows its path");
+        let sizes = [assets, partitions].map(|size| size.to_string());
+        let mut command = Command::new(program);
+        let status = command.arg("partitioned").args(sizes).status();
+        let status = status.expect("the benchmark starts itself");
+        assert!(status.success(), "{assets} × {partitions}: {status}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
+use assets::partition::PartitionSet;
 use assets::version::{Origin, PassNumber, TableId, TableVersion};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use headwater::plan::{Action, Plan, PlanInput, plan};
@@ -53,7 +54,7 @@ pub(crate) fn row(count: usize) -> String {
     )
 }
 
-fn is_quiet(plan: &Plan) -> bool {
+pub(crate) fn is_quiet(plan: &Plan) -> bool {
     open(plan) == 0 && plan.requests.is_empty() && plan.cuts.is_empty()
 }
 
@@ -67,15 +68,15 @@ fn open(plan: &Plan) -> usize {
         .count()
 }
 
-struct World {
-    loaded: Loaded,
-    memory: Memory,
-    now: DateTime<Utc>,
-    pass: PassNumber,
+pub(crate) struct World {
+    pub(crate) loaded: Loaded,
+    pub(crate) memory: Memory,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) pass: PassNumber,
 }
 
 impl World {
-    fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         plan(&PlanInput {
             now: self.now,
             pass: self.pass,
@@ -88,7 +89,7 @@ impl World {
         })
     }
 
-    fn touch(&mut self, declared: &Declared) {
+    pub(crate) fn touch(&mut self, declared: &Declared) {
         self.now += TimeDelta::seconds(30);
         self.pass = PassNumber(self.pass.0 + 1);
         for root in &declared.touched {
@@ -102,29 +103,31 @@ impl World {
     }
 
     /// Lets every request of a plan run and succeed.
-    fn run(&mut self, plan: &Plan) {
+    pub(crate) fn run(&mut self, plan: &Plan) {
         for (asset, cut) in &plan.cuts {
             self.memory.builds.entry(asset.clone()).or_default().cut = *cut;
         }
         self.now += TimeDelta::seconds(30);
         self.pass = PassNumber(self.pass.0 + 1);
         for request in &plan.requests {
-            let consumed = request.inputs.iter().map(|(key, version)| {
-                let consumed = Consumed {
-                    version: version.clone(),
-                    basis: Basis::Run,
-                    partitions: Vec::new(),
-                };
-                (key.clone(), consumed)
-            });
             let asset = request.asset.clone();
-            self.memory
-                .consumption
-                .insert(asset.clone(), consumed.collect());
+            let set = request.partitions.as_ref().map(|extent| &extent.partitions);
+            let all = PartitionSet::EVERYTHING;
+            let known = self.memory.consumption.entry(asset.clone()).or_default();
+            for (key, version) in &request.inputs {
+                let consumed = known.get_mut(key).expect("it was built once");
+                consumed.incorporate(set.unwrap_or(&all), version.clone(), Basis::Run);
+            }
             self.memory.builds.entry(asset).or_default().cut = None;
             let index = self.loaded.graph.index_of(request.asset.as_str());
             let origin = request.origin.expect("something changed");
-            self.commit(index.expect("it is an asset"), origin);
+            let index = index.expect("it is an asset");
+            self.commit(index, origin);
+            let key = &self.loaded.graph.asset(index).key;
+            let commits = self.memory.commits.get_mut(key).expect("it has commits");
+            if let Some(commit) = commits.last_mut() {
+                commit.partitions.clone_from(&request.partitions);
+            }
         }
     }
 
@@ -152,7 +155,7 @@ pub(crate) fn first_written(depth: u32) -> DateTime<Utc> {
 }
 
 /// A memory in which every table has one commit, and everything was built from what is there.
-fn everything_fresh(loaded: &Loaded) -> Memory {
+pub(crate) fn everything_fresh(loaded: &Loaded) -> Memory {
     let graph = &loaded.graph;
     let version = |index: AssetIndex| TableVersion {
         table_id: TableId::new(&format!("id-of-{}", graph.asset(index).key)),

@@ -167,9 +167,9 @@ pub enum Command {
     History(HistoryArgs),
     /// Show the partitions of an asset, what they need and what they feed
     ///
-    /// Shows which partitions an asset declares that exist now, as ranges; or which partitions of its
-    /// upstreams one of them needs, or which ones of its downstreams it feeds. Touches no network and
-    /// no state.
+    /// Shows which partitions an asset declares that exist now, as ranges, and how they are by what the
+    /// last pass saw; or which partitions of its upstreams one of them needs, or which ones of its
+    /// downstreams it feeds. Touches no network.
     Partitions(PartitionsArgs),
     /// Say what reconcile would do now, and why
     ///

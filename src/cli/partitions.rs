@@ -1,6 +1,7 @@
 //! `partitions`: which partitions an asset has, what they need and what they feed.
 
 use assets::Asset;
+use assets::delta::partition_tuple::PartitionTuple;
 use assets::partition::PartitionSet;
 use chrono::{DateTime, Utc};
 use lineage::{AssetGraph, AssetIndex};
@@ -8,11 +9,14 @@ use serde_json::Value;
 
 use super::arguments::AtArg;
 use super::open::load_app;
+use super::reconcile::plan_input;
 use super::table::{Cell, Table, Tone};
 use super::{Context, explain};
 use crate::app::App;
 use crate::error::{CommandError, Exit};
-use crate::report::{self, Across};
+use crate::plan::standings;
+use crate::ports::State;
+use crate::report::{self, Across, PartitionStates};
 
 /// Arguments of `partitions`.
 #[derive(Debug, Clone, clap::Args)]
@@ -67,7 +71,8 @@ pub(super) fn run(context: &Context, args: &PartitionsArgs) -> Result<Exit, Comm
             ("feeds", key, fed.collect())
         }
         (None, None, _) => {
-            let document = report::partitions_document(asset, now);
+            let states = states(&app, index)?;
+            let document = report::partitions_document(asset, &states, now);
             context.output.emit_value(&document, Some("ranges"), || {
                 ranges(&document, "It declares no partitions: it is one whole.\n")
             })?;
@@ -79,6 +84,24 @@ pub(super) fn run(context: &Context, args: &PartitionsArgs) -> Result<Exit, Comm
         .output
         .emit_value(&document, Some("keys"), || across(&found, question))?;
     Ok(Exit::Done)
+}
+
+/// How the partitions are, by what the last pass saw; unknown where there was none.
+fn states(app: &App, index: AssetIndex) -> Result<PartitionStates, CommandError> {
+    let asset = app.graph.asset(index);
+    let store = app.read_state()?;
+    let memory = store.load()?;
+    let input = plan_input(app, &memory);
+    let standings = standings(&input);
+    let tuples = store.table_partitions(&asset.key)?.into_iter();
+    let tuples: Vec<PartitionTuple> = tuples
+        .filter(|(_, state)| state.files > 0)
+        .map(|(tuple, _)| tuple)
+        .collect();
+    let standing = standings.get(index.position());
+    Ok(report::partition_states(
+        asset, standing, &tuples, input.now,
+    ))
 }
 
 /// Finds an upstream that is meant.
@@ -175,6 +198,14 @@ fn feeds<'a>(
     }
 }
 
+fn tone(state: &str) -> Tone {
+    match state {
+        "fresh" | "present" => Tone::Good,
+        "missing" | "stale" => Tone::Notice,
+        _ => Tone::Plain,
+    }
+}
+
 fn word(value: &Value, name: &str) -> String {
     match value.get(name) {
         None | Some(Value::Null) => String::new(),
@@ -184,13 +215,14 @@ fn word(value: &Value, name: &str) -> String {
 }
 
 fn ranges(document: &Value, none: &str) -> String {
-    let mut table = Table::new(&["FROM", "TO", "COUNT", "START", "END"]);
+    let mut table = Table::new(&["FROM", "TO", "COUNT", "STATE", "START", "END"]);
     let ranges = document.get("ranges").and_then(Value::as_array);
     for range in ranges.into_iter().flatten() {
         table.row(vec![
             Cell::new(word(range, "from"), Tone::Strong),
             Cell::new(word(range, "to"), Tone::Strong),
             Cell::plain(word(range, "count")),
+            Cell::new(word(range, "state"), tone(&word(range, "state"))),
             Cell::plain(word(range, "start")),
             Cell::plain(word(range, "end")),
         ]);

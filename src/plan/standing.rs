@@ -22,7 +22,7 @@ use super::due::is_coming;
 use super::input::PlanInput;
 use super::known::{Ascending, Known};
 use super::parts::{Edge, Incorporated, Parts, edge};
-use crate::state::{Basis, Build, Consumed, DataCommit, Intent, ObservedState};
+use crate::state::{Basis, Build, Consumed, DataCommit, Intent, Observation, ObservedState};
 
 /// How one asset stands.
 #[derive(Debug, Clone)]
@@ -58,6 +58,8 @@ pub struct Standing<'a> {
     pub intent: Option<&'a Intent>,
     /// How its partitions stand, of an asset that is built by them.
     pub parts: Option<Box<Parts>>,
+    /// What was last seen of its table.
+    pub observation: Option<&'a Observation>,
 }
 
 /// What is known of a table.
@@ -175,6 +177,7 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
         build,
         intent: known.intent(index),
         parts,
+        observation: known.observation(index),
     }
 }
 

@@ -22,7 +22,9 @@ use serde_json::{Map, Value, json};
 pub use explanation::{Explained, explanation};
 pub use history::history_document;
 pub use observations::{Observed, observations, state as observed_state};
-pub use partitions::{Across, across_document, partitions_document};
+pub use partitions::{
+    Across, PartitionStates, across_document, partition_states, partitions_document,
+};
 pub use pass::pass_document;
 pub use plan::plan_document;
 pub use reading::reading_document;

@@ -1,12 +1,14 @@
 //! `Partitions`: which partitions an asset has, and which ones they need or feed.
 
-use assets::partition::{Partition, PartitionSet, Partitions, Window};
+use assets::delta::partition_tuple::{PartitionColumns, PartitionTuple};
+use assets::partition::{Partition, PartitionSet, Partitions, Placing, Window};
 use assets::{Asset, AssetKey};
 use chrono::{DateTime, Utc};
 use lineage::AssetGraph;
 use serde_json::{Value, json};
 
 use super::{document, instant};
+use crate::plan::{Standing, TableState};
 use crate::state::Intent;
 
 /// Partitions of one asset at the other end of an edge.
@@ -20,10 +22,82 @@ pub struct Across<'a> {
     pub nonexistent: PartitionSet,
 }
 
+/// How the partitions of an asset are: sets that have nothing in common, each with its word.
+pub type PartitionStates = Vec<(&'static str, PartitionSet)>;
+
+/// Says how partitions are that exist at `now`, of an asset that is built or observed by them.
+///
+/// | word | means |
+/// | --- | --- |
+/// | `running` | a run that builds it is under way |
+/// | `missing` | it should have content and has none |
+/// | `stale` | an input changed where it needs it, or its code did |
+/// | `upstream_stale` | what it needs has to be built first |
+/// | `fresh` | it incorporates everything |
+/// | `present`, `empty` | of what nobody here builds: whether it has files |
+/// | `unknown` | its table could not be observed, or was not yet |
+pub fn partition_states(
+    asset: &Asset,
+    standing: Option<&Standing<'_>>,
+    tuples: &[PartitionTuple],
+    now: DateTime<Utc>,
+) -> PartitionStates {
+    let Some(definition) = &asset.partitions else {
+        return Vec::new();
+    };
+    let existing = definition.existing(now);
+    let known = standing.and_then(|standing| Some((standing, standing.parts.as_deref()?)));
+    let is_blind = |standing: &Standing<'_>| {
+        matches!(
+            standing.table,
+            TableState::NotObserved | TableState::Unknown(_)
+        )
+    };
+    let Some((standing, parts)) = known.filter(|(standing, _)| !is_blind(standing)) else {
+        return vec![("unknown", existing)];
+    };
+    let mut left = existing;
+    let mut states = Vec::new();
+    let mut take = |word: &'static str, set: PartitionSet| {
+        let set = left.intersection(&set);
+        left = left.difference(&set);
+        states.push((word, set));
+    };
+    if asset.is_built_here() {
+        let running = standing.intent.map(|intent| match &intent.partitions {
+            Some(extent) => extent.under(definition),
+            None => PartitionSet::EVERYTHING,
+        });
+        let waiting = parts.pending.iter().map(|(_, set)| set.clone());
+        take("running", running.unwrap_or_default());
+        take("missing", parts.missing.clone());
+        take("stale", parts.stale.clone());
+        take(
+            "upstream_stale",
+            PartitionSet::union_of(waiting).union(&parts.unbuilt),
+        );
+        take("fresh", PartitionSet::EVERYTHING);
+    } else if let Some(columns) = partitioning(standing) {
+        let placing = Placing::new(definition, columns);
+        let placed = tuples.iter().map(|tuple| placing.place(tuple).partitions);
+        take("present", PartitionSet::union_of(placed));
+        take("empty", PartitionSet::EVERYTHING);
+    } else {
+        take("unknown", PartitionSet::EVERYTHING);
+    }
+    states
+}
+
+/// The columns by which a table is partitioned, where it was read.
+fn partitioning<'a>(standing: &Standing<'a>) -> Option<&'a PartitionColumns> {
+    let head = standing.observation?.head.as_ref()?;
+    Some(&head.state.metadata.partitioning)
+}
+
 /// Makes the document of `headwater partitions ASSET`, whose ranges come in order.
-pub fn partitions_document(asset: &Asset, now: DateTime<Utc>) -> Value {
+pub fn partitions_document(asset: &Asset, states: &PartitionStates, now: DateTime<Utc>) -> Value {
     let definition = asset.partitions.as_ref();
-    let ranges = definition.map(|definition| ranges(definition, &definition.existing(now)));
+    let ranges = definition.map(|definition| ranges(definition, states));
     let fields = json!({
         "asset": asset.key,
         "now": instant(now),
@@ -94,8 +168,13 @@ fn parts(definition: &Partitions) -> Value {
     Value::Array(parts.map(part).collect())
 }
 
-fn ranges(definition: &Partitions, set: &PartitionSet) -> Vec<Value> {
-    let ranges = set.ranges().filter_map(|range| {
+fn ranges(definition: &Partitions, states: &PartitionStates) -> Vec<Value> {
+    let ranges = states
+        .iter()
+        .flat_map(|(state, set)| set.ranges().map(move |range| (*state, range)));
+    let mut ranges: Vec<_> = ranges.collect();
+    ranges.sort_by_key(|(_, range)| range.first);
+    let ranges = ranges.into_iter().filter_map(|(state, range)| {
         let (first, last) = (
             definition.window(range.first),
             definition.window(range.last),
@@ -104,6 +183,7 @@ fn ranges(definition: &Partitions, set: &PartitionSet) -> Vec<Value> {
             "from": definition.key(range.first)?,
             "to": definition.key(range.last)?,
             "count": range.count,
+            "state": state,
             "start": first.map(|window| instant(window.start)),
             "end": last.map(|window| instant(window.end)),
         }))

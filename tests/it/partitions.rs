@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::program::{folder, run};
+use crate::program::{folder, run, write};
 
 const PROJECT: &str =
     "version: 1\nname: shop\nenvironments: { dev: { catalog: dev } }\nassets: [\"assets.yml\"]\n";
@@ -118,8 +118,8 @@ fn partitions_are_shown_as_ranges() {
     let shop = shop();
     let ran = run(shop.path(), &format!("partitions silver.daily {AT}"));
     insta::assert_snapshot!(ran.stdout, @r"
-    FROM        TO          COUNT  START                 END
-    2026-10-24  2026-10-27  4      2026-10-23T22:00:00Z  2026-10-27T23:00:00Z
+    FROM        TO          COUNT  STATE    START                 END
+    2026-10-24  2026-10-27  4      unknown  2026-10-23T22:00:00Z  2026-10-27T23:00:00Z
     ");
     let ran = run(
         shop.path(),
@@ -180,4 +180,77 @@ fn partitions_that_do_not_belong_together_are_an_error() {
     assert_eq!(ran.exit, 2);
     let said = "error[G007]: `gold.regions` reads `silver.daily`: the parts that `dimension: region` names cannot be compared";
     assert!(ran.stdout.contains(said), "{}", ran.stdout);
+}
+
+const LATE: &str = r"
+assets:
+  - key: bronze.orders
+    kind: source
+    path: lake/orders
+    partitions: { daily: { column: day, start: 2026-10-24 } }
+  - key: silver.daily
+    path: lake/daily
+    depends_on: [bronze.orders]
+    task: build
+    partitions: { daily: { column: day, start: 2026-10-24 } }
+";
+
+const TASK: &str = "tasks: { build: { databricks_job: { id: 1, parameters: { days: \"{{ partitions.keys | join(',') }}\" } } } }\n";
+
+/// A commit of a table by days, by a writer that read version 0.
+fn commit(is_first: bool, days: &[&str]) -> String {
+    let mut lines = vec![
+        r#"{"commitInfo":{"operation":"WRITE","userMetadata":"{\"headwater\":{\"inputs\":{\"bronze.orders\":0}}}"}}"#.to_owned(),
+    ];
+    if is_first {
+        lines.push(r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#.to_owned());
+        lines.push(r#"{"metaData":{"id":"t","partitionColumns":["day"],"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"day\",\"type\":\"date\",\"nullable\":true,\"metadata\":{}}]}","configuration":{}}}"#.to_owned());
+    }
+    for day in days {
+        lines.push(format!(
+            r#"{{"add":{{"path":"{day}-{is_first}","partitionValues":{{"day":"{day}"}},"size":1,"modificationTime":0,"dataChange":true}}}}"#
+        ));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn late_data_of_real_tables_is_planned_by_the_days_that_lack_it() {
+    let (orders, daily) = ("lake/orders/_delta_log", "lake/daily/_delta_log");
+    let project = format!("{PROJECT}{TASK}");
+    let days = ["2026-10-24", "2026-10-25", "2026-10-26", "2026-10-27"];
+    let shop = folder(&[("headwater.yml", &project), ("assets.yml", LATE)]);
+    write(
+        shop.path(),
+        &format!("{orders}/{:020}.json", 0),
+        &commit(true, &days),
+    );
+    write(
+        shop.path(),
+        &format!("{daily}/{:020}.json", 0),
+        &commit(true, &days[..3]),
+    );
+    assert_eq!(run(shop.path(), "observe -q").exit, 0);
+    write(
+        shop.path(),
+        &format!("{orders}/{:020}.json", 1),
+        &commit(false, &days[1..2]),
+    );
+    assert_eq!(run(shop.path(), "observe -q").exit, 0);
+
+    let ran = run(shop.path(), &format!("partitions silver.daily {AT}"));
+    insta::assert_snapshot!(ran.stdout, @r"
+    FROM        TO          COUNT  STATE    START                 END
+    2026-10-24  2026-10-24  1      fresh    2026-10-24T00:00:00Z  2026-10-25T00:00:00Z
+    2026-10-25  2026-10-25  1      stale    2026-10-25T00:00:00Z  2026-10-26T00:00:00Z
+    2026-10-26  2026-10-26  1      fresh    2026-10-26T00:00:00Z  2026-10-27T00:00:00Z
+    2026-10-27  2026-10-27  1      missing  2026-10-27T00:00:00Z  2026-10-28T00:00:00Z
+    ");
+    let plan = run(shop.path(), &format!("plan {AT} -o json")).json();
+    let request = &plan["requests"][0];
+    assert_eq!(
+        request["partitions"],
+        serde_json::json!(["2026-10-25", "2026-10-27"])
+    );
+    assert_eq!(request["parameters"]["days"], "2026-10-25,2026-10-27");
 }
