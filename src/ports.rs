@@ -9,7 +9,7 @@ use std::sync::Arc;
 use assets::delta::contents::PartitionNews;
 use assets::delta::{Commit, KnownHead, Reading, Unreadable};
 use assets::task::JobReference;
-use assets::version::PassNumber;
+use assets::version::{CodeVersion, PassNumber};
 use assets::{AssetKey, Relation};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -425,6 +425,8 @@ pub struct Sighting {
     pub partitions: PartitionNews,
     /// Which partitions of the asset have content, where that is news.
     pub built: Option<BuiltPartitions>,
+    /// The code that an asset is taken to have been built with of which none was known.
+    pub code_version: Option<CodeVersion>,
     /// The table's columns as its log spells them, where the look came by them.
     pub schema: Option<Arc<str>>,
 }

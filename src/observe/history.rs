@@ -215,6 +215,7 @@ impl History<'_> {
                     forget_commits: false,
                     partitions: PartitionNews::Nothing,
                     built: None,
+                    code_version: None,
                     schema: None,
                 });
             }

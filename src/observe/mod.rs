@@ -5,6 +5,7 @@
 //! [`Sighting`]s for the state to record.
 
 mod anew;
+mod code;
 mod history;
 mod locate;
 mod outside;
@@ -123,6 +124,7 @@ pub async fn observe(
     }
     anew::complete(eyes, memory, &locations, pass, &mut seen).await;
     placed::take_over(graph, memory, now, &mut seen);
+    code::take_over(graph, memory, &mut seen);
     for found in &mut seen {
         placed::place(graph, memory, now, found);
     }

@@ -138,6 +138,7 @@ pub(super) fn seen(key: &AssetKey, observation: Observation, commits: Vec<Commit
         forget_commits: false,
         partitions: PartitionNews::Nothing,
         built: None,
+        code_version: None,
         schema: None,
     };
     Seen {

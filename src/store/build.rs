@@ -102,6 +102,19 @@ pub(super) fn replace(write: &Write<'_>, asset: &AssetKey, build: &Build) -> Res
     Ok(())
 }
 
+/// Records with which code an asset was built of which none is recorded.
+pub(super) fn take_code(
+    write: &Write<'_>,
+    asset: &AssetKey,
+    code: &assets::CodeVersion,
+) -> Result<(), Fault> {
+    write.change(
+        "UPDATE build SET code_version = ?2 WHERE asset = ?1 AND code_version IS NULL",
+        params![asset.as_str(), code.as_str()],
+    )?;
+    Ok(())
+}
+
 /// Records which partitions of an asset have content.
 pub(super) fn place(
     write: &Write<'_>,

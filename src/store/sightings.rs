@@ -59,6 +59,9 @@ fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault> {
     if let Some(build) = &sighting.build {
         build::replace(write, asset, build)?;
     }
+    if let Some(code) = &sighting.code_version {
+        build::take_code(write, asset, code)?;
+    }
     if let Some(built) = &sighting.built {
         build::place(write, asset, built)?;
     }

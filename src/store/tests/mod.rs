@@ -127,6 +127,7 @@ fn sighting(asset: &str, commits: impl IntoIterator<Item = u64>) -> Sighting {
         partitions: PartitionNews::Nothing,
         schema: None,
         built: None,
+        code_version: None,
     }
 }
 
