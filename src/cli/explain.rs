@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Context;
 use super::arguments::AtArg;
 use super::open::load_app;
+use super::partitions::{partition_of, states_of};
 use super::reconcile::plan_input;
 use super::table::{Cell, Table, Tone};
 use crate::app::App;
@@ -20,10 +21,10 @@ const DECISIONS: usize = 5;
 /// Arguments of `explain`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:\n  headwater explain finance.revenue\n  \
-                  headwater explain finance.revenue -o json")]
+                  headwater explain finance.revenue@2026-11-20 -o json")]
 pub struct ExplainArgs {
-    /// The asset's key
-    #[arg(value_name = "ASSET")]
+    /// The asset's key, with the key of a partition behind an @
+    #[arg(value_name = "ASSET[@PARTITION]")]
     pub asset: String,
     /// Judge as of another instant.
     #[command(flatten)]
@@ -39,13 +40,21 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Command
     let situation = Situation::of(&input);
     let last_decisions = store.decisions(&app.graph.asset(asset).key, DECISIONS)?;
     let intent = |id: &IntentId| store.intent(id).ok().flatten();
-    let document = report::explanation(&Explained {
+    let mut document = report::explanation(&Explained {
         input: &input,
         situation: &situation,
         asset,
         last_decisions: &last_decisions,
         intent: &intent,
     });
+    if let Some((_, key)) = args.asset.split_once('@') {
+        let partition = partition_of(app.graph.asset(asset), key)?;
+        let states = states_of(&input, &store, asset)?;
+        let explained = report::one_partition(&input, asset, partition, &states);
+        if let Value::Object(fields) = &mut document {
+            fields.insert("partition".to_owned(), explained);
+        }
+    }
     context
         .output
         .emit_value(&document, None, || text(&document))?;
@@ -98,6 +107,11 @@ fn text(document: &Value) -> String {
         Cell::plain(word("data_changed_at")),
     ]);
     push(&mut text, "", &about);
+    if let Some(partition) = document.get("partition") {
+        let word = |name: &str| partition.get(name).and_then(Value::as_str).unwrap_or("-");
+        let title = format!("Partition {}: {}", word("key"), word("state"));
+        push(&mut text, &title, &needs(partition));
+    }
     push(&mut text, "Built when", &built_when(document));
     push(&mut text, "Deadlines and forecast", &timing(document));
     push(
@@ -243,6 +257,33 @@ fn chain(document: &Value) -> Table {
             cell(link, "current_version"),
             cell(link, "since"),
             Cell::plain(known_by),
+        ]);
+    }
+    table
+}
+
+/// What one partition needs of each input, and what of it it lacks.
+fn needs(partition: &Value) -> Table {
+    let mut table = Table::new(&["INPUT", "NEEDS", "INCORPORATED", "HOLDS", "LACKS"]);
+    let word = |item: &Value| {
+        item.as_str()
+            .map_or_else(|| item.to_string(), str::to_owned)
+    };
+    let words = |value: &Value| {
+        let items = value.as_array().into_iter().flatten();
+        let words: Vec<String> = items.map(word).collect();
+        match value.as_str() {
+            Some(all) => all.to_owned(),
+            None => words.join(", "),
+        }
+    };
+    for link in list(partition, "chain") {
+        table.row(vec![
+            cell(link, "upstream"),
+            Cell::plain(words(&link["needs"])),
+            cell(link, "consumed_version"),
+            cell(link, "current_version"),
+            Cell::plain(words(&link["lacks"])),
         ]);
     }
     table

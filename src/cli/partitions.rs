@@ -2,7 +2,7 @@
 
 use assets::Asset;
 use assets::delta::partition_tuple::PartitionTuple;
-use assets::partition::PartitionSet;
+use assets::partition::{Partition, PartitionSet};
 use chrono::{DateTime, Utc};
 use lineage::{AssetGraph, AssetIndex};
 use serde_json::Value;
@@ -12,9 +12,9 @@ use super::open::load_app;
 use super::reconcile::plan_input;
 use super::table::{Cell, Table, Tone};
 use super::{Context, explain};
-use crate::app::App;
+use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
-use crate::plan::standings;
+use crate::plan::{PlanInput, standings};
 use crate::ports::State;
 use crate::report::{self, Across, PartitionStates};
 
@@ -88,11 +88,19 @@ pub(super) fn run(context: &Context, args: &PartitionsArgs) -> Result<Exit, Comm
 
 /// How the partitions are, by what the last pass saw; unknown where there was none.
 fn states(app: &App, index: AssetIndex) -> Result<PartitionStates, CommandError> {
-    let asset = app.graph.asset(index);
     let store = app.read_state()?;
     let memory = store.load()?;
-    let input = plan_input(app, &memory);
-    let standings = standings(&input);
+    states_of(&plan_input(app, &memory), &store, index)
+}
+
+/// As [`states`], of what was read already.
+pub(super) fn states_of(
+    input: &PlanInput<'_>,
+    store: &StateFile,
+    index: AssetIndex,
+) -> Result<PartitionStates, CommandError> {
+    let asset = input.graph.asset(index);
+    let standings = standings(input);
     let tuples = store.table_partitions(&asset.key)?.into_iter();
     let tuples: Vec<PartitionTuple> = tuples
         .filter(|(_, state)| state.files > 0)
@@ -127,20 +135,27 @@ fn input_of(app: &App, index: AssetIndex, name: &str) -> Result<AssetIndex, Comm
     Err(CommandError::new("C006", Exit::Usage, message).hint(hint))
 }
 
-/// Reads the key of a partition. An asset without partitions is one whole, whatever its key.
-fn set_of(asset: &Asset, key: &str) -> Result<PartitionSet, CommandError> {
+/// Reads the key of a partition.
+pub(super) fn partition_of(asset: &Asset, key: &str) -> Result<Partition, CommandError> {
     let Some(definition) = &asset.partitions else {
         let message = format!("`{}` declares no partitions: it is one whole", asset.key);
         return Err(CommandError::new("C024", Exit::Usage, message)
             .hint("declare them by `partitions:`, as docs/declaring.md shows"));
     };
-    let partition = definition.parse_key(key).map_err(|error| {
+    definition.parse_key(key).map_err(|error| {
         CommandError::new("C024", Exit::Usage, error.to_string()).hint(format!(
             "`headwater partitions {}` shows which there are",
             asset.key
         ))
-    })?;
-    Ok(definition.set_of(partition))
+    })
+}
+
+fn set_of(asset: &Asset, key: &str) -> Result<PartitionSet, CommandError> {
+    let partition = partition_of(asset, key)?;
+    let definition = asset.partitions.as_ref();
+    Ok(definition.map_or(PartitionSet::NOTHING, |definition| {
+        definition.set_of(partition)
+    }))
 }
 
 fn needs<'a>(

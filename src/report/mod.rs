@@ -8,6 +8,7 @@ mod automation;
 mod explanation;
 mod history;
 mod observations;
+mod one_partition;
 mod partitions;
 mod pass;
 mod plan;
@@ -22,6 +23,7 @@ use serde_json::{Map, Value, json};
 pub use explanation::{Explained, explanation};
 pub use history::history_document;
 pub use observations::{Observed, observations, state as observed_state};
+pub use one_partition::one_partition;
 pub use partitions::{
     Across, PartitionStates, across_document, partition_states, partitions_document,
 };

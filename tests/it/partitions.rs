@@ -253,4 +253,25 @@ fn late_data_of_real_tables_is_planned_by_the_days_that_lack_it() {
         serde_json::json!(["2026-10-25", "2026-10-27"])
     );
     assert_eq!(request["parameters"]["days"], "2026-10-25,2026-10-27");
+
+    let of = |day: &str| {
+        let ran = run(
+            shop.path(),
+            &format!("explain silver.daily@{day} {AT} -o json"),
+        );
+        ran.json()["partition"].clone()
+    };
+    let (late, missing) = (of("2026-10-25"), of("2026-10-27"));
+    let link = &late["chain"][0];
+    assert_eq!(
+        (&late["state"], &link["needs"]),
+        (&"stale".into(), &serde_json::json!(["2026-10-25"]))
+    );
+    assert_eq!(
+        (&link["consumed_version"], &link["lacks"]),
+        (&0.into(), &serde_json::json!([1]))
+    );
+    assert_eq!(missing["state"], "missing");
+    assert_eq!(of("2026-10-24")["chain"][0]["lacks"], serde_json::json!([]));
+    assert_eq!(of("2026-10-29")["state"], "nonexistent");
 }
