@@ -31,7 +31,8 @@ impl Judge<'_> {
         }
         let now = self.input.now;
         if let (Some(every), Some(build)) = (pacing.every, standing.build)
-            && let Some(built_at) = build.built_at
+            // Of a run here: what somebody else writes keeps nothing from being built.
+            && let Some(built_at) = build.last_success_at
             && let Some(until) = still_waits(built_at, every, now)
         {
             let every_seconds = every.num_seconds();

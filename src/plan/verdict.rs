@@ -220,14 +220,11 @@ impl Judge<'_> {
             _ if standing.is_missing => reasons.push(Reason::Missing),
             _ => {}
         }
-        if let (Some(built), Some(current)) = (standing.built_code, &asset.code_version) {
+        let code = standing.built_code.zip(asset.code_version.as_ref());
+        let is_mark = asset.code_changes == CodeChanges::Mark;
+        if let Some((built, current)) = code.filter(|_| !is_mark) {
             let (built, current) = (built.clone(), current.clone());
-            reasons.push(match asset.code_changes {
-                CodeChanges::Rebuild | CodeChanges::Ignore => {
-                    Reason::CodeChanged { built, current }
-                }
-                CodeChanges::Mark => Reason::OutdatedCode { built, current },
-            });
+            reasons.push(Reason::CodeChanged { built, current });
         }
         for behind in &standing.behind {
             let upstream = self.key(behind.input).clone();
@@ -248,6 +245,11 @@ impl Judge<'_> {
                     since: behind.origin.map(|origin| origin.at),
                 },
             });
+        }
+        // A mark is never what something is built for.
+        if let Some((built, current)) = code.filter(|_| is_mark) {
+            let (built, current) = (built.clone(), current.clone());
+            reasons.push(Reason::OutdatedCode { built, current });
         }
         reasons
     }

@@ -106,7 +106,7 @@ fn nobody_waits_for_the_clock_of_another_to_come_true() {
         let mut often = wait(|on_change| on_change.pacing.every = Some(TimeDelta::days(3650)));
         often.commit("raw.a", 1);
         let mart = often.memory.builds.get_mut(&key("mart.b")).unwrap();
-        mart.built_at = Some(start() + ahead);
+        mart.last_success_at = Some(start() + ahead);
         assert_eq!(
             often.decisions(),
             ["run mart.b: upstream_changed"],
