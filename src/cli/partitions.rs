@@ -3,8 +3,7 @@
 use assets::Asset;
 use assets::delta::partition_tuple::PartitionTuple;
 use assets::partition::{Partition, PartitionSet};
-use chrono::{DateTime, Utc};
-use lineage::{AssetGraph, AssetIndex};
+use lineage::AssetIndex;
 use serde_json::Value;
 
 use super::arguments::AtArg;
@@ -55,19 +54,19 @@ pub(super) fn run(context: &Context, args: &PartitionsArgs) -> Result<Exit, Comm
             let wanted = set_of(asset, key)?;
             let inputs = graph.inputs(index).iter().copied();
             let inputs = inputs.filter(|input| upstream.is_none_or(|only| only == *input));
-            let needs = inputs.map(|input| needs(graph, (index, input), &wanted, now));
+            let needs = inputs.map(|input| report::needs(graph, (index, input), &wanted, now));
             ("needs", key, needs.collect::<Vec<_>>())
         }
         (None, Some(key), Some(upstream)) => {
             let changed = set_of(graph.asset(upstream), key)?;
-            let fed = feeds(graph, (index, upstream), &changed, now);
+            let fed = report::feeds(graph, (index, upstream), &changed, now);
             ("feeds", key, vec![fed])
         }
         (None, Some(key), None) => {
             let changed = set_of(asset, key)?;
             let readers = graph.readers(index).iter();
             let readers = readers.filter(|reader| graph.asset(**reader).kind.has_table());
-            let fed = readers.map(|reader| feeds(graph, (*reader, index), &changed, now));
+            let fed = readers.map(|reader| report::feeds(graph, (*reader, index), &changed, now));
             ("feeds", key, fed.collect())
         }
         (None, None, _) => {
@@ -156,61 +155,6 @@ fn set_of(asset: &Asset, key: &str) -> Result<PartitionSet, CommandError> {
     Ok(definition.map_or(PartitionSet::NOTHING, |definition| {
         definition.set_of(partition)
     }))
-}
-
-fn needs<'a>(
-    graph: &'a AssetGraph,
-    (index, input): (AssetIndex, AssetIndex),
-    wanted: &PartitionSet,
-    now: DateTime<Utc>,
-) -> Across<'a> {
-    let asset = graph.asset(input);
-    let needs = graph
-        .mapping(index, input)
-        .map(|mapping| mapping.needs(wanted, now));
-    let needs = needs.unwrap_or_default();
-    let Some(definition) = &asset.partitions else {
-        return Across {
-            asset,
-            existing: PartitionSet::EVERYTHING,
-            nonexistent: PartitionSet::NOTHING,
-        };
-    };
-    let there = definition.existing(now);
-    let existing = needs.partitions.intersection(&there);
-    // Of everything that will ever be, nobody needs what is not there yet.
-    let to_come = if needs.partitions.is_everything() {
-        PartitionSet::NOTHING
-    } else {
-        needs.partitions.difference(&there)
-    };
-    Across {
-        asset,
-        existing,
-        nonexistent: needs.nonexistent.union(&to_come),
-    }
-}
-
-fn feeds<'a>(
-    graph: &'a AssetGraph,
-    (index, input): (AssetIndex, AssetIndex),
-    changed: &PartitionSet,
-    now: DateTime<Utc>,
-) -> Across<'a> {
-    let asset = graph.asset(index);
-    let fed = graph
-        .mapping(index, input)
-        .map(|mapping| mapping.feeds(changed, now));
-    let fed = fed.unwrap_or_default();
-    let there = asset
-        .partitions
-        .as_ref()
-        .map(|definition| definition.existing(now));
-    Across {
-        asset,
-        existing: there.map_or(fed.clone(), |there| fed.intersection(&there)),
-        nonexistent: PartitionSet::NOTHING,
-    }
 }
 
 fn tone(state: &str) -> Tone {

@@ -4,6 +4,7 @@
 //! and nothing decides. Fields are only ever added. Instants are RFC 3339 in UTC, durations are in
 //! seconds, unknown is `null` with a reason beside it.
 
+mod across;
 mod automation;
 mod explanation;
 mod history;
@@ -20,13 +21,12 @@ use assets::TableVersion;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
+pub use across::{Across, across_document, feeds, needs};
 pub use explanation::{Explained, explanation};
 pub use history::history_document;
 pub use observations::{Observed, observations, state as observed_state};
 pub use one_partition::one_partition;
-pub use partitions::{
-    Across, PartitionStates, across_document, partition_states, partitions_document,
-};
+pub use partitions::{PartitionStates, partition_states, partitions_document};
 pub use pass::pass_document;
 pub use plan::plan_document;
 pub use reading::reading_document;

@@ -1,8 +1,8 @@
-//! `Partitions`: which partitions an asset has, and which ones they need or feed.
+//! `Partitions`: which partitions an asset has, and how they are.
 
+use assets::Asset;
 use assets::delta::partition_tuple::{PartitionColumns, PartitionTuple};
-use assets::partition::{Partition, PartitionSet, Partitions, Placing, Window};
-use assets::{Asset, AssetKey};
+use assets::partition::{PartitionSet, Partitions, Placing};
 use chrono::{DateTime, Utc};
 use lineage::AssetGraph;
 use serde_json::{Value, json};
@@ -10,17 +10,6 @@ use serde_json::{Value, json};
 use super::{document, instant};
 use crate::plan::{Standing, TableState};
 use crate::state::Intent;
-
-/// Partitions of one asset at the other end of an edge.
-#[derive(Debug, Clone)]
-pub struct Across<'a> {
-    /// The asset at the other end.
-    pub asset: &'a Asset,
-    /// Those that are needed or fed, and exist.
-    pub existing: PartitionSet,
-    /// Those that are needed and do not exist.
-    pub nonexistent: PartitionSet,
-}
 
 /// How the partitions of an asset are: sets that have nothing in common, each with its word.
 pub type PartitionStates = Vec<(&'static str, PartitionSet)>;
@@ -109,29 +98,6 @@ pub fn partitions_document(asset: &Asset, states: &PartitionStates, now: DateTim
     document("Partitions", fields)
 }
 
-/// Makes the document of `--needs` or `--feeds`, which is `question`.
-pub fn across_document(
-    asset: &AssetKey,
-    (question, key): (&str, &str),
-    now: DateTime<Utc>,
-    found: &[Across<'_>],
-) -> Value {
-    let keys = found
-        .iter()
-        .flat_map(|found| keys(found.asset, &found.existing));
-    let nonexistent = found
-        .iter()
-        .flat_map(|found| keys_of(found.asset, &found.nonexistent));
-    let fields = json!({
-        "asset": asset,
-        "now": instant(now),
-        question: key,
-        "keys": keys.collect::<Vec<_>>(),
-        "nonexistent": nonexistent.collect::<Vec<_>>(),
-    });
-    document("Partitions", fields)
-}
-
 /// Returns the keys of partitions of an asset, in order; `"all"` for the whole of it, and for what nobody knows
 /// the keys of any more.
 pub(super) fn keys_or_all(asset: Option<&Asset>, set: Option<&PartitionSet>) -> Value {
@@ -189,33 +155,4 @@ fn ranges(definition: &Partitions, states: &PartitionStates) -> Vec<Value> {
         }))
     });
     ranges.collect()
-}
-
-/// The partitions of a set; one without a key for the whole of an asset that has none.
-fn keys(asset: &Asset, set: &PartitionSet) -> Vec<Value> {
-    match &asset.partitions {
-        None if set.is_empty() => Vec::new(),
-        None => vec![json!({ "asset": asset.key, "key": null })],
-        Some(_) => keys_of(asset, set),
-    }
-}
-
-fn keys_of(asset: &Asset, set: &PartitionSet) -> Vec<Value> {
-    let Some(definition) = &asset.partitions else {
-        return Vec::new();
-    };
-    set.iter()
-        .filter_map(|partition| key(asset, definition, partition))
-        .collect()
-}
-
-fn key(asset: &Asset, definition: &Partitions, partition: Partition) -> Option<Value> {
-    let mut item = json!({ "asset": asset.key, "key": definition.key(partition)? });
-    if let (Some(Window { start, end }), Value::Object(item)) =
-        (definition.window(partition), &mut item)
-    {
-        item.insert("start".to_owned(), json!(instant(start)));
-        item.insert("end".to_owned(), json!(instant(end)));
-    }
-    Some(item)
 }
