@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use assets::dbt::TestResults;
 use assets::declaration::Connection;
+use assets::delta::contents::Watch;
 use assets::delta::history::{History, LogCall};
 use assets::delta::{KnownHead, Reading, Unreadable};
 use assets::task::Tasks;
@@ -14,7 +16,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use lineage::{AssetGraph, AssetIndex, Frozen};
 
-use crate::adapters::{LogTables, WorkspaceCatalog, WorkspaceJobs};
+use crate::adapters::{LogTables, WorkspaceCatalog, WorkspaceJobs, WorkspaceStatements};
 use crate::buckets::{self, Buckets, Lender, OwnVariables};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Variables;
@@ -26,7 +28,7 @@ use crate::delta_log::{Ask, Location, LogStore, Look, Traced as TracedStore, his
 use crate::error::{CommandError, Exit};
 use crate::execute::Windows;
 use crate::holder::Holder;
-use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, TableLocation};
+use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, Statements, TableLocation};
 use crate::project::Loaded;
 use crate::reconcile::{LEASE_LIFETIME, Scope, World};
 use crate::secret::Secret;
@@ -57,6 +59,8 @@ pub struct App {
     pub limits: assets::declaration::Limits,
     /// When which assets are not built.
     pub freezes: Vec<Frozen>,
+    /// What dbt told of its tests.
+    pub tests: TestResults,
     /// Where the state file lies.
     pub state_path: PathBuf,
     /// The workspace, where one is declared and can be spoken to.
@@ -75,6 +79,7 @@ pub struct Link {
     /// Where each value of the connection came from, without values.
     pub sources: Vec<(String, String)>,
     jobs: WorkspaceJobs,
+    statements: WorkspaceStatements,
     catalog: Option<WorkspaceCatalog>,
 }
 
@@ -82,6 +87,11 @@ impl Link {
     /// Returns its jobs.
     pub fn jobs(&self) -> &dyn Jobs {
         &self.jobs
+    }
+
+    /// Returns its SQL warehouses.
+    pub fn statements(&self) -> &dyn Statements {
+        &self.statements
     }
 
     /// Returns its catalog, if it may be asked.
@@ -182,6 +192,7 @@ impl App {
             tasks: loaded.tasks,
             limits: loaded.project.limits,
             freezes: loaded.freezes,
+            tests: loaded.tests,
             state_path: loaded.state_path,
             workspace,
             workspace_problem,
@@ -201,6 +212,7 @@ impl App {
             tables: &self.tables,
             catalog: self.workspace.as_ref().and_then(Link::catalog),
             jobs: self.workspace.as_ref().map(Link::jobs),
+            statements: self.workspace.as_ref().map(Link::statements),
             state,
             clock: self.clock.as_ref(),
             random: &self.random,
@@ -217,6 +229,7 @@ impl App {
             tasks: &self.tasks,
             limits: &self.limits,
             freezes: &self.freezes,
+            tests: &self.tests,
             selected,
             windows: Windows::default(),
         }
@@ -278,7 +291,7 @@ impl App {
         &self,
         location: &TableLocation,
         known: Option<Arc<KnownHead>>,
-        columns: Vec<String>,
+        columns: Vec<Watch>,
     ) -> Result<Traced, Unreadable> {
         let store = Arc::new(TracedStore::new(self.tables.store(location)?));
         let place = store.place().to_owned();
@@ -432,7 +445,8 @@ pub fn connect(
         .unwrap_or(true)
         .then(|| WorkspaceCatalog::new(client.clone(), Arc::clone(&clock)));
     Ok(Link {
-        jobs: WorkspaceJobs::new(client.clone(), clock),
+        jobs: WorkspaceJobs::new(client.clone(), Arc::clone(&clock)),
+        statements: WorkspaceStatements::new(client.clone(), clock),
         catalog,
         client,
         sources,

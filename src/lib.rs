@@ -6,6 +6,7 @@
 pub mod adapters;
 pub mod app;
 pub mod buckets;
+pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use assets::delta::contents::PartitionNews;
+use assets::delta::contents::{PartitionNews, Watch};
 use assets::delta::{Commit, KnownHead, Reading, Unreadable};
 use assets::task::JobReference;
 use assets::version::{CodeVersion, PassNumber};
@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::state::{
-    Build, BuiltPartitions, CatalogLocation, Compaction, Consumed, Cut, DataCommit,
+    Build, BuiltPartitions, CatalogLocation, CheckResult, Compaction, Consumed, Cut, DataCommit,
     DeadlineVerdict, Intent, IntentId, IntentState, Lease, Memory, Observation, RunId, Search,
     Settlement,
 };
@@ -72,8 +72,8 @@ pub struct TableRequest {
     pub location: TableLocation,
     /// What was last seen of it; absent at first contact.
     pub known: Option<Arc<KnownHead>>,
-    /// Columns whose bounds are watched.
-    pub columns: Vec<String>,
+    /// What is watched of columns.
+    pub columns: Vec<Watch>,
     /// Whether its files are counted.
     pub counting: Counting,
 }
@@ -119,6 +119,38 @@ pub trait Jobs: Send + Sync {
     async fn all_runs_since(&self, from: DateTime<Utc>) -> Result<Vec<Run>, JobsError>;
     /// Asks for a run to be cancelled; it ends some time later.
     async fn cancel(&self, id: RunId) -> Result<(), JobsError>;
+}
+
+/// SQL warehouses, of which questions are asked that change nothing.
+#[async_trait]
+pub trait Statements: Send + Sync {
+    /// Asks a question, and waits so long for the answer. One that takes longer may be asked again
+    /// later, in the same words: whoever answers may have gone on with it meanwhile.
+    async fn ask(
+        &self,
+        question: &Question,
+        patience: std::time::Duration,
+    ) -> Result<StatementAnswer, JobsError>;
+}
+
+/// A question for a SQL warehouse: a statement that only reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Question {
+    /// The warehouse, by its id.
+    pub warehouse: Arc<str>,
+    /// The statement; it returns one row with one number.
+    pub statement: String,
+}
+
+/// What a warehouse said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatementAnswer {
+    /// The number in the first row.
+    Number(u64),
+    /// It is still at it.
+    Running,
+    /// The statement cannot be answered: it is wrong, names what is not there, or is not allowed to us.
+    Failed(String),
 }
 
 /// A saved job.
@@ -374,6 +406,16 @@ pub trait State: Send + Sync {
         actor: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StateError>;
+    /// Returns the columns of an asset's table as its log spells them, where they were seen.
+    fn table_schema(&self, asset: &AssetKey) -> Result<Option<String>, StateError>;
+    /// Records what came of checks, by asset and name of the check, with audit and outbox where one
+    /// turned.
+    fn record_checks(
+        &self,
+        lease: &Lease,
+        now: DateTime<Utc>,
+        results: &[(AssetKey, Arc<str>, CheckResult)],
+    ) -> Result<(), StateError>;
     /// Records the decisions that differ from the last recorded one of their asset.
     fn record_decisions(
         &self,

@@ -3,6 +3,7 @@
 //! These are the words that the planner, the trigger protocol and the store share. They hold no
 //! handle to any database; how they are kept is the `store` module's business.
 
+mod checked;
 mod extents;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use checked::{CheckResult, CheckResults, CheckStatus};
 pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
 
 /// Everything the planner and the protocol need to know of the past.
@@ -47,6 +49,8 @@ pub struct Memory {
     pub deadlines: BTreeMap<AssetKey, DeadlineVerdict>,
     /// How long the newest runs of each asset took.
     pub run_times: BTreeMap<AssetKey, RunTimes>,
+    /// What came of checks.
+    pub checks: CheckResults,
 }
 
 /// What came of a deadline.

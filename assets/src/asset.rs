@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use crate::check::{Check, Severity};
 use crate::diagnostic::Place;
 use crate::key::AssetKey;
 use crate::partition::{MappingSpec, Part, Partitions};
@@ -58,6 +59,10 @@ pub struct Asset {
     pub partitions: Option<Partitions>,
     /// How far back automation goes by itself, from now; without a bound where absent.
     pub lookback: Option<TimeDelta>,
+    /// What is asked of its data: what was declared, then the tests of dbt, each under another name.
+    pub checks: Vec<Check>,
+    /// Whether a failed check of what it reads holds it.
+    pub gates: bool,
     /// Who answers for it.
     pub owner: Option<String>,
     /// The dbt group, or a declared one.
@@ -95,6 +100,8 @@ impl Asset {
             watermark: None,
             partitions: None,
             lookback: None,
+            checks: Vec::new(),
+            gates: true,
             owner: None,
             group: None,
             tier: None,
@@ -280,6 +287,19 @@ pub struct Binding {
     pub parameters: BTreeMap<String, String>,
 }
 
+/// A data test of dbt.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DbtTest {
+    /// Its name.
+    pub name: Arc<str>,
+    /// `test.shop.not_null_orders_id.5c9ff0c2b3`, as dbt writes it.
+    pub unique_id: Arc<str>,
+    /// What its failure means.
+    pub severity: Severity,
+    /// The column that must not be null, where it asks for nothing else.
+    pub not_null: Option<String>,
+}
+
 /// What a dbt manifest knows of an asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DbtNode {
@@ -299,8 +319,10 @@ pub struct DbtNode {
     pub compiled_code: Option<Arc<str>>,
     /// Whether its contract is enforced.
     pub contract_enforced: bool,
-    /// Names of the tests attached to it, in order.
-    pub tests: Vec<Arc<str>>,
+    /// The columns that its contract names with a type, where it is enforced.
+    pub contract: BTreeMap<String, String>,
+    /// The tests attached to it, in order.
+    pub tests: Vec<DbtTest>,
     /// Further nodes that name the same relation, by `unique_id`.
     pub also_known_as: Vec<Arc<str>>,
 }

@@ -12,6 +12,7 @@
 
 pub mod asset;
 pub mod automation;
+pub mod check;
 pub mod condition;
 pub mod dbt;
 pub mod declaration;

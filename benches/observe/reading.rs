@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use assets::AssetKey;
-use assets::delta::contents::PartitionNews;
+use assets::delta::contents::{PartitionNews, Watch};
 use assets::delta::{KnownHead, Reading, Update};
 use headwater::adapters::LogTables;
 use headwater::delta_log::{Ask, LocalStore, Look, read};
@@ -55,7 +55,7 @@ fn request(lake: &Path, table: usize) -> TableRequest {
             located: None,
         },
         known: None,
-        columns: vec![WATCHED.to_owned()],
+        columns: vec![Watch::Range(WATCHED.to_owned())],
         counting: Counting::Now,
     }
 }
@@ -130,7 +130,7 @@ pub(crate) fn next(table: &Path, times: usize) {
 pub(crate) fn everything() -> Ask {
     Ask {
         contents: true,
-        columns: vec![WATCHED.to_owned()],
+        columns: vec![Watch::Range(WATCHED.to_owned())],
         look: Look::Quick,
     }
 }

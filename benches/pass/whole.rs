@@ -129,6 +129,7 @@ impl Bench<'_> {
             tables: &self.tables,
             catalog: None,
             jobs: Some(self.jobs),
+            statements: None,
             state: &self.store,
             clock: self.clock,
             random: &SystemRandom,
@@ -142,6 +143,7 @@ impl Bench<'_> {
             limits: &self.loaded.project.limits,
             selected: None,
             freezes: &[],
+            tests: &assets::dbt::TestResults::new(),
             windows: Windows::default(),
         };
         let pass = pass(world, scope, &lease, Mode::Act, &mut self.remembered);

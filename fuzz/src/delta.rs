@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use assets::delta::contents::{Contents, PartitionDelta, PartitionState, WatchedColumn};
+use assets::delta::contents::{
+    ColumnChanges, Contents, PartitionDelta, PartitionState, Watch, WatchedColumn,
+};
 use assets::delta::files::Change;
 use assets::delta::name::{LogFile, classify, commit_file};
+use assets::delta::nulls::RemovedNulls;
 use assets::delta::reading::fingerprint;
 use assets::delta::replay::Replay;
 use assets::delta::table::parse_checksum;
@@ -82,7 +85,10 @@ fn assert_counts(bytes: &[u8], parsed: &ParsedCommit) {
         } else {
             assert_eq!(placed.commit.partitions, Touched::default());
         }
-        let watched = WatchedColumn::find(&names, schema);
+        let ranges = names.iter().cloned().map(Watch::Range);
+        let nulls = names.iter().cloned().map(Watch::Nulls);
+        let watches: Vec<Watch> = ranges.chain(nulls).collect();
+        let watched = WatchedColumn::find(&watches, schema);
         let mut replay = Replay::new(columns.clone(), watched.clone());
         // A commit that is seen again, below itself, is not counted again.
         let versions = [VERSION, VERSION - 1];
@@ -118,7 +124,11 @@ fn assert_carried(
     };
     let before = contents.clone();
     let total = parsed.files.total();
-    if contents.advance(parsed, &watched) {
+    let columns = ColumnChanges {
+        removed: vec![RemovedNulls::default(); watched.len()],
+        added: watched,
+    };
+    if contents.advance(parsed, &columns) {
         let files = before.files + total.files_added;
         assert_eq!(files.checked_sub(total.files_removed), Some(contents.files));
     } else {

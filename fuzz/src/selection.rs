@@ -167,6 +167,7 @@ fn node(fqn: &[&str], path: &str, source_name: Option<&str>) -> DbtNode {
         source_name: source_name.map(Into::into),
         compiled_code: None,
         contract_enforced: false,
+        contract: std::collections::BTreeMap::new(),
         tests: Vec::new(),
         also_known_as: Vec::new(),
     }

@@ -5,11 +5,13 @@
 mod catalog;
 mod jobs;
 mod lending;
+mod statements;
 mod tables;
 
 pub use catalog::WorkspaceCatalog;
 pub use jobs::WorkspaceJobs;
 pub use lending::CatalogLender;
+pub use statements::WorkspaceStatements;
 pub use tables::LogTables;
 
 use crate::databricks::{ApiError, Unreached};

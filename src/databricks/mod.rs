@@ -32,6 +32,7 @@ mod config_file;
 mod credential_values;
 mod discovery;
 mod refusal;
+mod statements;
 mod token;
 mod unreached;
 
@@ -49,6 +50,7 @@ pub use jobs::{RunFilter, RunRequest};
 pub use pacing::Pacing;
 pub use run_state::{CancelledBy, FailureClass, RunState};
 pub use run_status::{RunStatus, TaskRun};
+pub use statements::{StatementState, StatementStatus};
 pub use workspace::{Principal, Settings, Workspace};
 
 /// Every error code of this module with its title, in the order of the documentation.

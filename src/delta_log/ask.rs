@@ -1,12 +1,14 @@
 //! What is wanted of a table, and how closely it is looked at.
 
+use assets::delta::contents::Watch;
+
 /// What is wanted of a table beyond its newest data version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ask {
     /// Whether its files are counted, where they were not yet or a commit does not tell enough.
     pub contents: bool,
-    /// Columns whose bounds are wanted with that, by their declared names.
-    pub columns: Vec<String>,
+    /// What is wanted of columns with that.
+    pub columns: Vec<Watch>,
     /// How closely it is looked at.
     pub look: Look,
 }

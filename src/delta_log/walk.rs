@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assets::delta::commit::ParsedCommit;
 use assets::delta::contents::{
-    Gauge, PartitionDelta, PartitionNews, PartitionState, WatchedColumn,
+    ColumnChanges, Gauge, PartitionDelta, PartitionNews, PartitionState, Watch, WatchedColumn,
 };
 use assets::delta::files::Change;
 use assets::delta::name;
@@ -117,7 +117,7 @@ impl Walk {
             };
             match file.and_then(parse) {
                 Ok(Some(commit)) => {
-                    if let Err(reason) = self.take(log, commit, &gauge.into_columns()) {
+                    if let Err(reason) = self.take(log, commit, &gauge.into_changes()) {
                         return Ok(Some(reason));
                     }
                 }
@@ -157,7 +157,7 @@ impl Walk {
         &mut self,
         log: Log<'_>,
         commit: ReadCommit,
-        added: &[WatchedColumn],
+        columns: &ColumnChanges,
     ) -> Result<(), Unreadable> {
         let ReadCommit { mut parsed, marker } = commit;
         if let Some(protocol) = parsed.protocol.take() {
@@ -171,7 +171,7 @@ impl Walk {
             Some(self.head.last_committed_at),
             Some(&self.head.state),
         );
-        self.carry(&parsed, changes, added);
+        self.carry(&parsed, changes, columns);
         self.head.version = parsed.commit.version;
         self.head.marker = marker;
         self.head.last_committed_at = parsed.commit.committed_at;
@@ -231,8 +231,8 @@ impl Walk {
         let before = &self.head.state.metadata.partitioning;
         self.needs_count |= !found.metadata.partitioning.are_same(before);
         if let Some(contents) = &mut details.contents {
-            let names: Vec<String> = contents.columns.iter().map(|c| c.name.clone()).collect();
-            let columns = WatchedColumn::find(&names, found.schema.as_ref());
+            let watches: Vec<Watch> = contents.columns.iter().map(WatchedColumn::watch).collect();
+            let columns = WatchedColumn::find(&watches, found.schema.as_ref());
             let is_same = |(old, new): (&WatchedColumn, &WatchedColumn)| {
                 (&old.physical, &old.data_type) == (&new.physical, &new.data_type)
             };
@@ -252,7 +252,7 @@ impl Walk {
         &mut self,
         parsed: &ParsedCommit,
         changes: Option<BTreeMap<PartitionTuple, Change>>,
-        added: &[WatchedColumn],
+        columns: &ColumnChanges,
     ) {
         let commit = &parsed.commit;
         if let Touched::All(_) = commit.partitions {
@@ -263,7 +263,7 @@ impl Walk {
             return;
         }
         let contents = self.head.details.contents.as_mut();
-        let is_carried = contents.is_some_and(|contents| contents.advance(parsed, added));
+        let is_carried = contents.is_some_and(|contents| contents.advance(parsed, columns));
         let Some(changes) = changes.filter(|_| is_carried) else {
             self.needs_count = true;
             return;

@@ -156,7 +156,10 @@ fn lacks_contents(known: &KnownHead, ask: &Ask) -> bool {
 }
 
 fn is_watched(columns: &[WatchedColumn], ask: &Ask) -> bool {
-    columns.iter().map(|column| &column.name).eq(&ask.columns)
+    columns
+        .iter()
+        .map(WatchedColumn::watch)
+        .eq(ask.columns.iter().cloned())
 }
 
 /// Counts the files of a table of which nothing else is new.

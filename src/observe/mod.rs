@@ -12,8 +12,9 @@ mod outside;
 mod placed;
 mod sighting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assets::delta::contents::Watch;
 use assets::delta::{Commit, Reading};
 use assets::version::PassNumber;
 use assets::{AssetKey, Relation, TableVersion};
@@ -146,12 +147,17 @@ pub async fn observe(
     Ok(observed)
 }
 
-/// Returns the columns whose bounds are watched: that of the watermark.
-pub fn watched_columns(graph: &AssetGraph, key: &AssetKey) -> Vec<String> {
+/// Returns what is watched of columns: the bounds of the watermark, and the nulls that checks ask for, in
+/// the order of their names.
+pub fn watched_columns(graph: &AssetGraph, key: &AssetKey) -> Vec<Watch> {
     let asset = graph.index_of(key.as_str()).map(|index| graph.asset(index));
     let watermark = asset.and_then(|asset| asset.watermark.as_ref());
-    let column = watermark.map(|watermark| watermark.column.clone());
-    column.into_iter().collect()
+    let range = watermark.map(|watermark| Watch::Range(watermark.column.clone()));
+    let checks = asset.into_iter().flat_map(|asset| &asset.checks);
+    let counted = checks.flat_map(|check| check.rule.counted_columns());
+    let nulls: BTreeSet<&String> = counted.collect();
+    let nulls = nulls.into_iter().map(|column| Watch::Nulls(column.clone()));
+    range.into_iter().chain(nulls).collect()
 }
 
 /// What one look changed, with the commits as the log has them, for attribution.

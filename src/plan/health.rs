@@ -14,6 +14,7 @@ use super::cause::gather_causes;
 use super::deadline::{DeadlineState, deadline_state};
 use super::decision::Decision;
 use super::forecast::{Forecast, forecasts};
+use super::gates::speaking_against;
 use super::input::PlanInput;
 use super::obstacle::standing_failure;
 use super::outlook::{next_expected, risk};
@@ -25,7 +26,7 @@ use crate::state::{DeadlineVerdict, IntentState};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// Its last attempts are exhausted.
+    /// Its last attempts are exhausted, or a check that holds its readers failed.
     Failing,
     /// Its freshness policy is breached.
     Overdue,
@@ -261,9 +262,24 @@ fn judge(
             message,
         });
     }
+    let checks = speaking_against(input, index, standing);
+    let is_refused = checks.iter().any(|(holds, _, _)| *holds);
+    reasons.extend(checks.into_iter().map(|(holds, check, result)| {
+        let measured = result.measured.as_ref().or(result.message.as_ref());
+        let measured = measured.map_or("nothing", String::as_str);
+        let (name, expected) = (&check.name, &result.expected);
+        HealthReason {
+            code: if holds {
+                "check_failed"
+            } else {
+                "check_warned"
+            },
+            message: format!("its check `{name}` expected {expected}, and found {measured}"),
+        }
+    }));
     let is_stale =
         standing.pending.is_some() || unbuilt.is_some() || must_be_built(asset, standing);
-    let health = if standing_failure(input, index, standing).is_some() {
+    let health = if is_refused || standing_failure(input, index, standing).is_some() {
         Health::Failing
     } else if breached {
         Health::Overdue

@@ -10,6 +10,8 @@
 //!    whether the condition of its automation holds.
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
+//! `gates` says what a failed check means for those who read its asset.
+//!
 //! `health` reads the same standings for people who only want to know how fresh a table is;
 //! `deadline` says what came of deadlines, `forecast` when assets will be clean, and `cause` because
 //! of whom they are late.
@@ -20,6 +22,7 @@ mod deadline;
 mod decision;
 mod due;
 mod forecast;
+mod gates;
 mod health;
 mod input;
 mod known;
@@ -35,6 +38,7 @@ mod verdict;
 pub use deadline::{DeadlineState, Due};
 pub use decision::{Action, Decision, Plan, Request};
 pub use forecast::{Expected, Forecast, forecasts};
+pub use gates::{CheckStanding, check_standing};
 pub use health::{Activity, AssetHealth, Health, healths};
 pub use input::PlanInput;
 pub use parameters::{Lasting, ParameterError, lasting_parameters, render_parameters};

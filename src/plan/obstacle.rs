@@ -1,5 +1,5 @@
 //! What stands in the way of building an asset now: tables that cannot be observed or do not exist,
-//! and inputs that have not incorporated the cut.
+//! inputs that have not incorporated the cut, and checks of inputs that failed.
 //!
 //! `settled` waits for all of it; `latest` only for what is absolute, because there would be
 //! nothing to read.
@@ -9,6 +9,7 @@ use assets::{Asset, AssetKey, Origin};
 use lineage::AssetIndex;
 
 use super::due::is_repeated;
+use super::gates::{Gate, gate};
 use super::input::PlanInput;
 use super::parts::{edge, unsettled};
 use super::reason::Reason;
@@ -68,8 +69,26 @@ impl Judge<'_> {
             let obstacle = self.obstacle_of(upstream, cut);
             obstacles
                 .extend(obstacle.and_then(|found| self.of_partitions(index, upstream, cut, found)));
+            obstacles.extend(self.gate_of(index, upstream));
         }
         obstacles
+    }
+
+    /// A check of an input that failed or is not judged yet.
+    fn gate_of(&self, index: AssetIndex, upstream: AssetIndex) -> Option<Obstacle> {
+        let asset = self.input.graph.asset(index);
+        let standing = self.standings.get(upstream.position())?;
+        let gate = gate(self.input, upstream, standing).filter(|_| asset.gates)?;
+        let (reason, is_failure) = match gate {
+            Gate::Failed(reason) => (reason, true),
+            Gate::Pending(reason) => (reason, false),
+        };
+        Some(Obstacle {
+            upstream: Some(self.key(upstream).clone()),
+            is_failure,
+            is_absolute: is_failure,
+            ..Obstacle::own(reason)
+        })
     }
 
     /// Says which partitions of an asset an obstacle stands in the way of, of those that have to be built;

@@ -103,6 +103,30 @@ pub enum Reason {
         /// The intent that failed.
         intent: IntentId,
     },
+    /// A check of an input's newest data version failed, or could not be judged.
+    CheckFailed {
+        /// The input.
+        upstream: AssetKey,
+        /// The check.
+        check: String,
+        /// The data version that it judged.
+        version: TableVersion,
+        /// `fail` or `error`.
+        status: &'static str,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        measured: Option<String>,
+    },
+    /// A check of an input's newest data version is not judged yet.
+    CheckPending {
+        /// The input.
+        upstream: AssetKey,
+        /// The check.
+        check: String,
+        /// The data version that it has to judge.
+        version: TableVersion,
+    },
     /// A view on the way to its inputs has to be built first.
     ViewStale {
         /// The view.
@@ -239,6 +263,8 @@ impl Reason {
             Self::UpstreamMissing { .. } => "upstream_missing",
             Self::UpstreamUnknown { .. } => "upstream_unknown",
             Self::UpstreamFailed { .. } => "upstream_failed",
+            Self::CheckFailed { .. } => "check_failed",
+            Self::CheckPending { .. } => "check_pending",
             Self::ViewStale { .. } => "view_stale",
             Self::Unknown { .. } => "unknown",
             Self::InFlight { .. } => "in_flight",
@@ -433,6 +459,34 @@ pub fn sentence(reason: &Reason) -> String {
             until,
             problem,
         } => searching(*cause, *until, problem.as_deref()),
+        Reason::CheckFailed {
+            upstream,
+            check,
+            version,
+            status,
+            expected,
+            measured,
+        } => {
+            let measured = measured.as_deref().unwrap_or("nothing");
+            let version = version.version;
+            if *status == "error" {
+                format!(
+                    "the check `{check}` of `{upstream}` could not be judged at version {version}: {measured}"
+                )
+            } else {
+                format!(
+                    "the check `{check}` of `{upstream}` failed at version {version}: expected {expected}, found {measured}"
+                )
+            }
+        }
+        Reason::CheckPending {
+            upstream,
+            check,
+            version,
+        } => format!(
+            "the check `{check}` of `{upstream}` has not judged version {} yet",
+            version.version
+        ),
         Reason::Degraded { upstreams } => {
             format!(
                 "goes on although {} is behind: availability first",

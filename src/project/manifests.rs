@@ -12,6 +12,7 @@ use assets::resolve::DbtInput;
 
 use super::Gathered;
 use super::read::{LARGEST_MANIFEST, read_bytes};
+use super::run_results;
 use super::template::render_path;
 
 /// What a manifest says about itself.
@@ -76,6 +77,7 @@ pub(super) fn dbt_inputs(
         let Some(manifest) = manifest_of(root, entry, &name, gathered) else {
             continue;
         };
+        run_results::read_beside(root, entry, &name, gathered);
         let blocks = blocks_of(&manifest, context, &mut gathered.diagnostics);
         inputs.push(DbtInput {
             manifest,

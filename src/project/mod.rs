@@ -15,6 +15,7 @@ mod find;
 mod manifests;
 mod patterns;
 mod read;
+mod run_results;
 mod sources;
 mod template;
 #[cfg(test)]
@@ -26,8 +27,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assets::Diagnostic;
+use assets::dbt::TestResults;
 use assets::declaration::{Context, Environment, Project, parse_project};
-use assets::resolve::{ResolveInput, resolve};
+use assets::resolve::{ResolveInput, lend_warehouse, resolve};
 use assets::task::Tasks;
 use lineage::{AssetGraph, Frozen};
 
@@ -37,7 +39,7 @@ pub use manifests::ManifestFile;
 pub use sources::Sources;
 
 /// The error codes of loading with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 10] = [
+pub const CODES: [(&str, &str); 11] = [
     ("L001", "an asset file cannot be read"),
     ("L002", "a pattern of asset files cannot be used"),
     ("L003", "a pattern matches no file"),
@@ -48,6 +50,7 @@ pub const CODES: [(&str, &str); 10] = [
     ("L008", "a folder cannot be read"),
     ("L009", "one manifest is named twice"),
     ("L010", "a freeze names no assets"),
+    ("L011", "the results of dbt cannot be read"),
 ];
 
 /// Everything that the files of a project say, for one environment.
@@ -67,6 +70,8 @@ pub struct Loaded {
     pub tasks: Tasks,
     /// When which assets are not built.
     pub freezes: Vec<Frozen>,
+    /// What dbt told of its tests, in the files beside its manifests.
+    pub tests: TestResults,
     /// The dbt manifests that could be read, in file order.
     pub manifests: Vec<ManifestFile>,
     /// Where the state file of the environment lies.
@@ -84,6 +89,7 @@ pub struct Loaded {
 struct Gathered {
     diagnostics: Vec<Diagnostic>,
     manifests: Vec<ManifestFile>,
+    tests: TestResults,
     sources: Sources,
     watched: BTreeSet<PathBuf>,
 }
@@ -151,7 +157,9 @@ fn load_environment(
     let place = gathered.sources.place_of(PROJECT_FILE, &project.state);
     let problems = &mut gathered.diagnostics;
     let state = template::render_path(&project.state, &context, &place, problems);
-    let (graph, tasks) = read_assets(&root, &project, &context, &mut gathered);
+    let connection = environment.databricks.as_ref();
+    let warehouse = connection.and_then(|connection| connection.warehouse.as_deref());
+    let (graph, tasks) = read_assets(&root, &project, &context, warehouse, &mut gathered);
     let freezes = graph
         .as_ref()
         .map(|graph| freezes(&project, graph, &mut gathered.diagnostics));
@@ -167,6 +175,7 @@ fn load_environment(
         freezes: freezes.unwrap_or_default(),
         diagnostics: gathered.diagnostics,
         manifests: gathered.manifests,
+        tests: gathered.tests,
         sources: gathered.sources,
         watched: gathered.watched.into_iter().collect(),
     }
@@ -203,16 +212,18 @@ fn read_assets(
     root: &Path,
     project: &Project,
     context: &Context<'_>,
+    warehouse: Option<&str>,
     gathered: &mut Gathered,
 ) -> (Option<AssetGraph>, Tasks) {
     let declared = asset_files::declared_assets(root, project, context, gathered);
     let dbt = manifests::dbt_inputs(root, project, context, gathered);
-    let resolved = resolve(ResolveInput {
+    let mut resolved = resolve(ResolveInput {
         defaults: project.defaults.clone(),
         tasks: project.tasks.clone(),
         declared,
         dbt,
     });
+    lend_warehouse(&mut resolved.assets, warehouse, &mut resolved.diagnostics);
     let resolved_well = !resolved.diagnostics.iter().any(Diagnostic::is_error);
     gathered.diagnostics.extend(resolved.diagnostics);
     let graph = match AssetGraph::build(resolved.assets) {

@@ -13,13 +13,14 @@ mod trigger;
 
 use std::collections::BTreeSet;
 
+use assets::dbt::TestResults;
 use assets::declaration::Limits;
 use assets::task::Tasks;
 use chrono::TimeDelta;
 use lineage::{AssetGraph, AssetIndex, Frozen};
 
 use crate::execute::Windows;
-use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, Tables};
+use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, Statements, Tables};
 use crate::state::Memory;
 
 pub use follow::{Followed, follow};
@@ -35,6 +36,8 @@ pub struct World<'a> {
     pub catalog: Option<&'a dyn Catalog>,
     /// The service that runs jobs, where one is configured.
     pub jobs: Option<&'a dyn Jobs>,
+    /// The SQL warehouses that checks may be asked of, where one is configured.
+    pub statements: Option<&'a dyn Statements>,
     /// What is remembered.
     pub state: &'a dyn State,
     /// The time.
@@ -60,6 +63,8 @@ pub struct Scope<'a> {
     pub limits: &'a Limits,
     /// When which assets are not built.
     pub freezes: &'a [Frozen],
+    /// What dbt told of its tests.
+    pub tests: &'a TestResults,
     /// Only these are triggered; everything is observed all the same. All, where absent.
     pub selected: Option<&'a BTreeSet<AssetIndex>>,
     /// The times that the trigger protocol rests on.

@@ -11,10 +11,13 @@ use super::search::{end_search, look_for_runs, take_over, warning};
 use super::settle::settle;
 use super::trigger::{intend, learn_workspace, send_all};
 use super::{Remembered, Scope, World};
+use crate::checks::{Bench, Judged, judge};
 use crate::execute::{Adopted, Hands, Searched, Sent, adopt};
 use crate::observe::{Eyes, Observed, count_unknown, observe};
 use crate::plan::{Action, Plan, PlanInput, plan};
-use crate::ports::{Counting, DecisionRecord, JobsError, PassRecord, Random, StateError};
+use crate::ports::{
+    Counting, DecisionRecord, JobsError, PassRecord, Random, StateError, Statements,
+};
 use crate::state::{Intent, Lease, Memory, Search};
 
 /// How long a service may make us wait at most: tables are not looked at meanwhile, and a proxy may
@@ -92,6 +95,8 @@ pub async fn pass(
         std::mem::take(&mut adopted.ended),
     )?;
 
+    let statements = world.statements.filter(|_| mode == Mode::Act);
+    let judged = judge_checks(world, scope, (lease, now), statements, remembered).await?;
     let memory = remembered.refresh(world.state)?;
     let decided = decide(world, scope, memory, number);
     record_decisions(world, scope, lease, number, &decided)?;
@@ -157,8 +162,33 @@ pub async fn pass(
         searched.problem.or(adopted.problem),
         observed.catalog_problem,
     );
+    if let Some(problem) = judged.problem {
+        note_unjudged(&mut report, &problem);
+    }
     summarize(&report, scope);
     Ok(report)
+}
+
+/// Judges what was seen, before anything is decided on it.
+async fn judge_checks(
+    world: World<'_>,
+    scope: Scope<'_>,
+    (lease, now): (&Lease, DateTime<Utc>),
+    statements: Option<&dyn Statements>,
+    remembered: &mut Remembered,
+) -> Result<Judged, StateError> {
+    let memory = remembered.refresh(world.state)?;
+    let bench = Bench {
+        state: world.state,
+        statements,
+        clock: world.clock,
+        tests: scope.tests,
+    };
+    let judged = judge(bench, scope.graph, memory, now).await?;
+    if !judged.results.is_empty() {
+        world.state.record_checks(lease, now, &judged.results)?;
+    }
+    Ok(judged)
 }
 
 /// Puts what is sent again into an order of chance: where the first is turned away and the rest held
@@ -341,6 +371,13 @@ fn note_error(report: &mut PassReport, error: &JobsError) {
         | JobsError::TokenRunDeleted(message)
         | JobsError::Refused(message) => report.problems.push(message.clone()),
     }
+}
+
+/// Warehouses that do not answer keep nobody from going on with what needs none.
+fn note_unjudged(report: &mut PassReport, problem: &JobsError) {
+    report.problems.push(format!(
+        "checks could not be asked of a SQL warehouse: {problem}"
+    ));
 }
 
 fn summarize(report: &PassReport, scope: Scope<'_>) {

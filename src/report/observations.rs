@@ -160,6 +160,7 @@ fn facts(head: &KnownHead) -> Map<String, Value> {
         }),
     );
     let watched = contents.and_then(|contents| contents.columns.first());
+    let watched = watched.filter(|column| column.nulls.is_none());
     put("watermark", json!(watched.map(watermark)));
     let retention = retention(head);
     put("log_retention_seconds", json!(retention.num_seconds()));

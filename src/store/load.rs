@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::query::{each, first, list};
-use super::{build, deadline, intent, search};
+use super::{build, checked, deadline, intent, search};
 use crate::state::{
     CatalogLocation, Consumed, DataCommit, Intent, IntentId, Memory, Observation, ObservedState,
 };
@@ -31,6 +31,7 @@ pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
         search: search::current(connection)?,
         deadlines: deadline::all(connection)?,
         run_times: deadline::run_times(connection)?,
+        checks: checked::newest(connection)?,
     })
 }
 

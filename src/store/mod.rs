@@ -18,6 +18,7 @@ pub mod audit;
 mod build;
 mod cells;
 mod check;
+mod checked;
 pub mod codes;
 mod copy;
 mod deadline;

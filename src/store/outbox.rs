@@ -32,13 +32,19 @@ pub(super) fn tell(
         "task": intent.task,
         "url": intent.url,
     });
+    put(write, &format!("run.{}", to.as_str()), &payload, now)
+}
+
+/// Writes an event down, and forgets the oldest.
+pub(super) fn put(
+    write: &Write<'_>,
+    kind: &str,
+    payload: &Value,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
     write.execute(
         "INSERT INTO outbox (kind, payload, created_at) VALUES (?1, ?2, ?3)",
-        params![
-            format!("run.{}", to.as_str()),
-            payload.to_string(),
-            micros(now)
-        ],
+        params![kind, payload.to_string(), micros(now)],
     )?;
     let oldest = write.tx.last_insert_rowid().saturating_sub(KEPT);
     write.execute("DELETE FROM outbox WHERE id <= ?1", params![oldest])?;

@@ -1,17 +1,20 @@
 //! The `State` port over a [`Store`].
 
+use std::sync::Arc;
+
 use assets::{AssetKey, PassNumber, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 use serde_json::json;
 
 use super::{
-    Store, attempt, audit, build, intent, lease, load, meta, pass, search, settle, sightings,
+    Store, attempt, audit, build, checked, intent, lease, load, meta, pass, search, settle,
+    sightings, tables,
 };
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Lease, Memory, RunId,
-    Search, Settlement,
+    CatalogLocation, CheckResult, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Lease,
+    Memory, RunId, Search, Settlement,
 };
 
 impl State for Store {
@@ -224,6 +227,25 @@ impl State for Store {
             let what = ("quarantine.lifted", asset.as_str(), &detail);
             audit::append_as(write, actor, now, what)?;
             Ok(true)
+        })
+    }
+
+    fn table_schema(&self, asset: &AssetKey) -> Result<Option<String>, StateError> {
+        self.read(|connection| tables::schema(connection, asset))
+    }
+
+    fn record_checks(
+        &self,
+        lease: &Lease,
+        now: DateTime<Utc>,
+        results: &[(AssetKey, Arc<str>, CheckResult)],
+    ) -> Result<(), StateError> {
+        self.write("record_checks", |write| {
+            lease::check(&write.tx, lease)?;
+            let mut all = results.iter();
+            all.try_for_each(|(asset, name, found)| {
+                checked::record(write, asset, (name, found), now)
+            })
         })
     }
 

@@ -195,6 +195,18 @@ fn take_schema(
     Ok(())
 }
 
+/// Returns the columns of an asset's table as its log spells them, where they were seen.
+pub(super) fn schema(connection: &Connection, asset: &AssetKey) -> Result<Option<String>, Fault> {
+    let sql = "SELECT schema FROM table_schema WHERE asset = ?1";
+    first(
+        connection,
+        "table_schema",
+        sql,
+        params![asset.as_str()],
+        |cells| cells.take(),
+    )
+}
+
 /// Returns how many partitions with data each table has, and the last change of its columns.
 pub(super) fn notes(connection: &Connection) -> Result<BTreeMap<AssetKey, TableNotes>, Fault> {
     let mut notes = BTreeMap::<AssetKey, TableNotes>::new();

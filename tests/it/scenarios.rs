@@ -15,6 +15,7 @@ mod readers;
 mod service;
 mod story;
 mod teller;
+mod warehouse;
 mod words;
 mod world;
 

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::fingerprint::{Fingerprint, says_nothing};
 use super::node::NodeType;
+use super::wire::WireTest;
 use crate::asset::AssetKind;
+use crate::check::Severity;
 use crate::policy::{Bound, Freshness, OnChange, Pacing, UpdatesOn};
 
 /// Keys of `config` that do not decide what a build writes: words for people, permissions, where
@@ -208,4 +210,29 @@ fn is_default(key: &str, value: &Value) -> bool {
         "contract" => true,
         _ => false,
     }
+}
+
+/// What the failure of a test means: `error` unless it says `warn`, in any case.
+pub(super) fn severity(config: &Value) -> Severity {
+    match text(config, "severity") {
+        Some(word) if word.eq_ignore_ascii_case("warn") => Severity::Warn,
+        Some(_) | None => Severity::Error,
+    }
+}
+
+/// The column of a `not_null` test that asks for nothing else: all rows count, and one null is enough.
+pub(super) fn not_null(wire: &WireTest<'_>) -> Option<String> {
+    let kind = &wire.test_metadata;
+    let of_dbt = text(kind, "namespace").is_none() && text(kind, "name") == Some("not_null");
+    let is_plain = |key| match text(&wire.config, key) {
+        None => true,
+        Some(condition) => condition.split_whitespace().eq(["!=", "0"]),
+    };
+    let has_all_rows = text(&wire.config, "where").is_none();
+    let column = wire
+        .column_name
+        .get()
+        .or_else(|| text(kind.get("kwargs")?, "column_name"))?;
+    let is_simple = of_dbt && has_all_rows && is_plain("error_if") && is_plain("warn_if");
+    is_simple.then(|| column.trim_matches('`').to_owned())
 }

@@ -1,6 +1,6 @@
 //! One node of the file → one [`Node`], as far as the node alone can tell.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -116,9 +116,20 @@ fn dbt_node(names: &mut Names, unique_id: &Arc<str>, wire: &WireNode<'_>) -> Dbt
         source_name: wire.source_name.get().map(|name| names.get(name)),
         compiled_code: compiled.map(Arc::from),
         contract_enforced: wire.contract.enforced,
+        contract: contract(wire),
         tests: Vec::new(),
         also_known_as: Vec::new(),
     }
+}
+
+/// The columns that an enforced contract names with a type.
+fn contract(wire: &WireNode<'_>) -> BTreeMap<String, String> {
+    let columns = wire.columns.iter().filter(|_| wire.contract.enforced);
+    let typed = columns.filter_map(|(name, column)| {
+        let kind = column.data_type.get()?;
+        Some((name.clone(), kind.to_owned()))
+    });
+    typed.collect()
 }
 
 /// `model.<package>.<name>`: the package, where the node does not repeat it.

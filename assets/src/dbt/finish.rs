@@ -7,7 +7,7 @@ use super::code::{Macros, Unit, finished};
 use super::convert::{Code, Draft, Names};
 use super::fingerprint::hex;
 use super::node::{Node, NodeType};
-use crate::asset::AssetKind;
+use crate::asset::{AssetKind, DbtTest};
 use crate::version::CodeVersion;
 
 /// A metric, semantic model, saved query or function: no asset, but edges lead through it.
@@ -20,8 +20,8 @@ pub(super) struct Passage {
 
 /// A data test.
 pub(super) struct Test {
-    /// Its name.
-    pub(super) name: Arc<str>,
+    /// What is kept of it.
+    pub(super) test: DbtTest,
     /// The node it is attached to, where dbt says so.
     pub(super) attached_node: Option<Arc<str>>,
     /// `models.orders`: where a generic test was written.
@@ -118,7 +118,7 @@ fn attach_tests(drafts: &mut [Draft], positions: &HashMap<Arc<str>, usize>, test
         for target in targets {
             let position = positions.get(&target);
             if let Some(draft) = position.and_then(|position| drafts.get_mut(*position)) {
-                draft.node.dbt.tests.push(Arc::clone(&test.name));
+                draft.node.dbt.tests.push(test.test.clone());
             }
         }
     }

@@ -13,6 +13,7 @@
 //! - `convert`: one node of the file → one [`Node`]
 //! - `config`: what `config` and `freshness` say
 //! - `fingerprint`, `code`: what decides what a model writes → its code version
+//! - `run_results`: what dbt told of its tests
 //! - `finish`: what needs all nodes at once: groups, tests, code versions
 
 mod code;
@@ -24,6 +25,7 @@ mod finish;
 mod lenient;
 mod node;
 mod read;
+mod run_results;
 mod section;
 mod wire;
 
@@ -33,3 +35,4 @@ mod tests;
 pub use error::ManifestError;
 pub use node::{Manifest, Node, NodeType};
 pub use read::read_manifest;
+pub use run_results::{TestResult, TestResults, TestStatus, read_run_results};

@@ -14,6 +14,7 @@ use super::finish::{Gathered, Passage, Test};
 use super::node::NodeType;
 use super::wire::{WireGroup, WireMacro, WireNode, WirePassage, WireTest};
 use super::{config, fingerprint};
+use crate::asset::DbtTest;
 
 /// One section: a map from `unique_id` to something whose type stands before the first dot.
 pub(super) struct SectionSeed<'g>(pub(super) &'g mut Gathered);
@@ -112,7 +113,12 @@ impl Gathered {
     fn add_test(&mut self, id: &str, wire: &WireTest<'_>) {
         let name = wire.name.get().unwrap_or(id);
         self.tests.push(Test {
-            name: name.into(),
+            test: DbtTest {
+                name: name.into(),
+                unique_id: id.into(),
+                severity: config::severity(&wire.config),
+                not_null: config::not_null(wire),
+            },
             attached_node: wire.attached_node.get().map(|node| self.names.get(node)),
             file_key_name: wire.file_key_name.get().map(str::to_owned),
             reads: self.names.sorted(wire.depends_on.nodes.iter()),

@@ -134,6 +134,11 @@ pub(super) struct WireTest<'a> {
     /// `models.orders` or `sources.crm`: the entry of the file that a generic test stands under.
     #[serde(borrow)]
     pub(super) file_key_name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) column_name: Text<'a>,
+    /// `name` and `kwargs` of a generic test.
+    pub(super) test_metadata: Value,
+    pub(super) config: Value,
     #[serde(borrow, deserialize_with = "or_default")]
     pub(super) depends_on: DependsOn<'a>,
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use crate::asset::{AssetKind, Consume, Watermark};
+use crate::check::Check;
 use crate::diagnostic::Place;
 use crate::key::AssetKey;
 use crate::partition::{MappingSpec, Partitions};
@@ -58,6 +59,10 @@ pub struct DeclaredAsset {
     pub partitions: Option<Partitions>,
     /// How far back automation goes by itself.
     pub lookback: Option<TimeDelta>,
+    /// What is asked of its data; as a whole it wins over what a dbt block declares.
+    pub checks: Option<Vec<DeclaredCheck>>,
+    /// Whether a failed check of what it reads holds it.
+    pub gates: Option<bool>,
     /// Who answers for it.
     pub owner: Option<String>,
     /// A group, as dbt has them.
@@ -68,6 +73,17 @@ pub struct DeclaredAsset {
     pub tags: BTreeSet<String>,
     /// One or more sentences for people.
     pub description: Option<String>,
+}
+
+/// An entry of `checks`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeclaredCheck {
+    /// The check, without the environment's warehouse.
+    pub check: Check,
+    /// Whether the columns that it expects are those of the dbt model.
+    pub uses_contract: bool,
+    /// Where the entry stands.
+    pub place: Place,
 }
 
 /// An entry of `depends_on`.
@@ -149,6 +165,8 @@ pub struct Connection {
     pub host: Option<String>,
     /// Whether its Unity Catalog may be asked where tables lie. On by default.
     pub catalog_lookup: Option<bool>,
+    /// The SQL warehouse that checks may be asked of, by its id.
+    pub warehouse: Option<String>,
 }
 
 /// One dbt project.
@@ -192,6 +210,8 @@ pub struct Defaults {
     pub consistency: Option<Consistency>,
     /// Retries of assets that declare none.
     pub retry: Option<Retry>,
+    /// Whether failed checks hold assets that do not say so themselves.
+    pub gates: Option<bool>,
     /// Owner of assets that name none.
     pub owner: Option<String>,
     /// Cancel runs of tasks without a timeout of their own after this.

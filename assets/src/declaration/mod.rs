@@ -40,8 +40,8 @@ use report::Report;
 use tree::{NodeId, Spot, Tree};
 
 pub use declared::{
-    Connection, DbtProject, DeclaredAsset, DeclaredBinding, DeclaredTask, DeclaredUpstream,
-    Defaults, Environment, Limits, Project,
+    Connection, DbtProject, DeclaredAsset, DeclaredBinding, DeclaredCheck, DeclaredTask,
+    DeclaredUpstream, Defaults, Environment, Limits, Project,
 };
 pub use problem::{Explanation, explanations};
 pub use schema::{schema_asset, schema_project};

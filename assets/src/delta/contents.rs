@@ -12,6 +12,7 @@ use super::action::FileAction;
 use super::bounds::ColumnRange;
 use super::commit::{FileVerb, ParsedCommit};
 use super::files::{Change, sum};
+use super::nulls::{FileNulls, NullCount, RemovedNulls};
 use super::partition_tuple::PartitionTuple;
 use super::schema::{DataType, Schema};
 use super::statistics::FileStatistics;
@@ -23,12 +24,30 @@ pub struct Contents {
     pub files: u64,
     /// The rows that they show; `None` when one of them does not tell.
     pub rows: Option<u64>,
-    /// Bounds of the columns that somebody watches, in the order in which they were asked for.
+    /// The columns that somebody watches, in the order in which they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<WatchedColumn>,
 }
 
-/// A column whose least and greatest value matter: a watermark.
+/// What is watched of a column, by its name as it was declared, with dots between nested names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watch {
+    /// Its least and greatest value: a watermark.
+    Range(String),
+    /// How many rows have null in it: a check.
+    Nulls(String),
+}
+
+impl Watch {
+    /// Returns the name of the column.
+    pub fn column(&self) -> &str {
+        match self {
+            Self::Range(column) | Self::Nulls(column) => column,
+        }
+    }
+}
+
+/// A column of which something is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchedColumn {
     /// Its name as it was declared, with dots between nested names.
@@ -37,50 +56,92 @@ pub struct WatchedColumn {
     pub physical: Vec<String>,
     /// Its type.
     pub data_type: DataType,
-    /// What the statistics of files say.
+    /// What the statistics of files say of its least and greatest value; that there is none where only
+    /// its nulls are watched.
     pub range: ColumnRange,
+    /// What they say of its nulls; absent where its range is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nulls: Option<NullCount>,
 }
 
 impl WatchedColumn {
     /// Finds columns in a schema. One that is not there is watched in vain.
-    pub fn find(names: &[String], schema: Option<&Schema>) -> Vec<Self> {
-        let find = |name: &String| {
+    pub fn find(watches: &[Watch], schema: Option<&Schema>) -> Vec<Self> {
+        let find = |watch: &Watch| {
+            let name = watch.column();
             let column = schema.and_then(|schema| schema.column(name));
             let (physical, data_type) = column.map_or_else(
                 || (Vec::new(), DataType::Other("unknown".into())),
                 |column| (column.physical_path, column.data_type),
             );
             Self {
-                name: name.clone(),
+                name: name.to_owned(),
                 physical,
                 data_type,
                 range: ColumnRange::EMPTY,
+                nulls: matches!(watch, Watch::Nulls(_)).then(NullCount::default),
             }
         };
-        names.iter().map(find).collect()
+        watches.iter().map(find).collect()
+    }
+
+    /// Returns what is watched of it.
+    pub fn watch(&self) -> Watch {
+        match self.nulls {
+            None => Watch::Range(self.name.clone()),
+            Some(_) => Watch::Nulls(self.name.clone()),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.range = ColumnRange::EMPTY;
+        self.nulls = self.nulls.map(|_| NullCount::default());
     }
 }
 
-/// Reads the statistics of files, and gathers the bounds of columns in those that are added.
+/// Reads the statistics of files, and gathers what those that are added hold of watched columns, and how
+/// many nulls go with those that are removed.
 #[derive(Debug, Clone)]
 pub struct Gauge {
     columns: Vec<WatchedColumn>,
+    removed: Vec<RemovedNulls>,
+}
+
+/// What one commit does to watched columns, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnChanges {
+    /// What its added files hold.
+    pub added: Vec<WatchedColumn>,
+    /// The nulls of its removed files.
+    pub removed: Vec<RemovedNulls>,
 }
 
 impl Gauge {
     /// Watches columns, from no bounds at all.
     pub fn new(mut columns: Vec<WatchedColumn>) -> Self {
-        for column in &mut columns {
-            column.range = ColumnRange::EMPTY;
+        columns.iter_mut().for_each(WatchedColumn::clear);
+        Self {
+            removed: vec![RemovedNulls::default(); columns.len()],
+            columns,
         }
-        Self { columns }
     }
 
-    /// Returns the rows that a file shows, and widens the bounds by what it holds if it is added.
+    /// Returns the rows that a file shows, and takes in what it holds.
     pub fn see(&mut self, verb: FileVerb, file: &FileAction<'_>) -> Option<u64> {
         let statistics = file.stats.as_deref().and_then(FileStatistics::parse);
+        for (column, removed) in self.columns.iter_mut().zip(&mut self.removed) {
+            let Some(nulls) = &mut column.nulls else {
+                continue;
+            };
+            let told = FileNulls::of(file, statistics.as_ref(), &column.physical);
+            match verb {
+                FileVerb::Add => nulls.add(told),
+                FileVerb::Remove => removed.add(told),
+            }
+        }
         if verb == FileVerb::Add {
-            for column in &mut self.columns {
+            let ranges = self.columns.iter_mut();
+            for column in ranges.filter(|column| column.nulls.is_none()) {
                 let (path, data_type) = (&column.physical, &column.data_type);
                 let told = statistics.as_ref();
                 let told = told.and_then(|told| told.min(path).zip(told.max(path)));
@@ -98,18 +159,26 @@ impl Gauge {
         file.shown(statistics?.rows())
     }
 
-    /// Returns what was gathered.
+    /// Returns what the files hold that were added.
     pub fn into_columns(self) -> Vec<WatchedColumn> {
         self.columns
+    }
+
+    /// Returns what was gathered of one commit.
+    pub fn into_changes(self) -> ColumnChanges {
+        ColumnChanges {
+            added: self.columns,
+            removed: self.removed,
+        }
     }
 }
 
 impl Contents {
-    /// Carries the contents over one commit, whose added files have the bounds of `added`.
+    /// Carries the contents over one commit, which does this to the watched columns.
     ///
     /// Returns whether it could; where not, the files have to be counted anew.
     #[must_use]
-    pub fn advance(&mut self, commit: &ParsedCommit, added: &[WatchedColumn]) -> bool {
+    pub fn advance(&mut self, commit: &ParsedCommit, columns: &ColumnChanges) -> bool {
         if !commit.files.is_countable() {
             return false;
         }
@@ -129,16 +198,22 @@ impl Contents {
             (None, _, _) if total.files_removed > 0 => return false,
             (None | Some(_), _, _) => None,
         };
+        let Some(nulls) = self.nulls_after(columns) else {
+            return false;
+        };
         self.files = files;
         self.rows = rows;
         if files == 0 {
             // Nothing is left that a bound could be of.
-            for column in &mut self.columns {
-                column.range = ColumnRange::EMPTY;
-            }
+            self.columns.iter_mut().for_each(WatchedColumn::clear);
             return true;
         }
-        for (column, added) in self.columns.iter_mut().zip(added) {
+        let columns = self.columns.iter_mut().zip(&columns.added);
+        for ((column, added), nulls) in columns.zip(nulls) {
+            if nulls.is_some() {
+                column.nulls = nulls;
+                continue;
+            }
             if total.files_removed > 0 {
                 column.range.mark_upper_bound();
             }
@@ -147,6 +222,19 @@ impl Contents {
             }
         }
         true
+    }
+
+    /// The nulls of each watched column after a commit; nothing where one has to be counted anew.
+    fn nulls_after(&self, columns: &ColumnChanges) -> Option<Vec<Option<NullCount>>> {
+        let mut after = Vec::with_capacity(self.columns.len());
+        let changes = columns.added.iter().zip(&columns.removed);
+        for (column, (added, removed)) in self.columns.iter().zip(changes) {
+            after.push(match (column.nulls, added.nulls) {
+                (Some(nulls), Some(added)) => Some(nulls.advance(self.files, added, *removed)?),
+                _ => None,
+            });
+        }
+        Some(after)
     }
 }
 

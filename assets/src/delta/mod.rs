@@ -11,7 +11,7 @@
 //! - [`table`]: identity, schema and protocol of a table, and whether it may be observed at all
 //! - [`schema`]: its columns, and what changed between two schemas
 //! - [`partition_value`], [`partition_tuple`]: which partition a file belongs to
-//! - [`statistics`], [`bounds`]: rows of a file, and how far a column goes
+//! - [`statistics`], [`bounds`], [`nulls`]: rows of a file, how far a column goes, and how often it is null
 //! - [`time`]: when a commit happened
 //! - [`reading`]: what is remembered of a table between two readings, and what a reading found
 //! - [`history`]: commits of the past
@@ -27,6 +27,7 @@ pub mod contents;
 pub mod files;
 pub mod history;
 pub mod name;
+pub mod nulls;
 pub mod partition_tuple;
 pub mod partition_value;
 pub mod reading;
@@ -41,6 +42,7 @@ pub mod unreadable;
 
 pub use bounds::{Bound, ColumnRange, Edge};
 pub use commit::{Commit, CommitError, ParsedCommit, TimeSource, Writer, parse_commit};
+pub use nulls::NullCount;
 pub use partition_tuple::{PartitionColumn, PartitionColumns, PartitionTuple};
 pub use partition_value::PartitionValue;
 pub use reading::{CommitMarker, Continuity, DataHead, KnownHead, Reading, Update};

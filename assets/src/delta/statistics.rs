@@ -54,13 +54,18 @@ impl<'a> FileStatistics<'a> {
         scalar(find(self.max_values?, path)?)
     }
 
+    /// Returns how many rows of the file have null in a column, under its physical path; those that a
+    /// deletion vector hides may be among them.
+    pub fn nulls(&self, path: &[String]) -> Option<u64> {
+        count(find(self.null_count?, path)?)
+    }
+
     /// Returns whether it is certain that a column has no value at all in this file.
     ///
     /// It is, whether or not rows were deleted since: what is null in all rows is null in those left.
     pub fn is_all_null(&self, path: &[String]) -> bool {
-        let nulls = || count(find(self.null_count?, path)?);
         self.rows()
-            .is_some_and(|rows| rows == 0 || nulls() == Some(rows))
+            .is_some_and(|rows| rows == 0 || self.nulls(path) == Some(rows))
     }
 }
 

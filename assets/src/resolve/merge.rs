@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::checks::checks;
 use super::slot::Slot;
 use crate::asset::{Asset, AssetKind, Binding};
 use crate::declaration::{DeclaredAsset, DeclaredBinding, DeclaredTask, Defaults};
@@ -50,6 +51,7 @@ impl<'a> Merger<'a> {
         asset.task = self.binding(&slot, &asset, diagnostics);
         policies(&mut asset, &slot, self.defaults);
         labels(&mut asset, &slot, self.defaults);
+        checks(&mut asset, &slot, self.defaults, diagnostics);
         asset.dbt = slot.node.map(|node| node.dbt);
         Some(asset)
     }

@@ -14,6 +14,7 @@
 //! It knows no cycles and collapses no views: that is the `lineage` crate's.
 
 mod check;
+mod checks;
 mod declared;
 mod edges;
 mod join;
@@ -23,6 +24,8 @@ mod slot;
 
 #[cfg(test)]
 mod tests;
+
+pub use checks::lend_warehouse;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -27,6 +27,7 @@ fn node(unique_id: &str, path: &str, source_name: Option<&str>) -> DbtNode {
         source_name: source_name.map(Arc::from),
         compiled_code: None,
         contract_enforced: false,
+        contract: std::collections::BTreeMap::new(),
         tests: Vec::new(),
         also_known_as: Vec::new(),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use assets::delta::bounds::Edge;
-use assets::delta::contents::WatchedColumn;
+use assets::delta::contents::{Watch, WatchedColumn};
 use proptest::prelude::*;
 
 use super::*;
@@ -83,7 +83,7 @@ impl Live {
 fn watching(column: &str) -> Ask {
     Ask {
         contents: true,
-        columns: vec![column.to_owned()],
+        columns: vec![Watch::Range(column.to_owned())],
         look: Look::Quick,
     }
 }

@@ -16,8 +16,8 @@ use workspace::MemoryLog;
 
 use crate::execute::CORRELATION;
 use crate::ports::{
-    Catalog, Clock, Job, Jobs, JobsError, Random, Run, RunRequest, RunState, TableLocation,
-    TableRequest, Tables,
+    Catalog, Clock, Job, Jobs, JobsError, Question, Random, Run, RunRequest, RunState,
+    StatementAnswer, Statements, TableLocation, TableRequest, Tables,
 };
 use crate::state::{CatalogLocation, RunId};
 
@@ -77,6 +77,10 @@ pub(super) struct Shared {
     pub(super) during_send: VecDeque<Happening>,
     /// While the answer to a question for one run is on its way.
     pub(super) during_poll: VecDeque<Happening>,
+    /// What the warehouse answers to every question; silence where absent.
+    pub(super) warehouse: Option<StatementAnswer>,
+    /// What it was asked.
+    pub(super) questions: Vec<String>,
     late: Vec<(DateTime<Utc>, RunRequest)>,
     pub(super) calls: Vec<String>,
     /// How late a new run shows up in `get` and `list`.
@@ -114,6 +118,8 @@ impl Fake {
             poll_faults: VecDeque::new(),
             during_send: VecDeque::new(),
             during_poll: VecDeque::new(),
+            warehouse: None,
+            questions: Vec::new(),
             late: Vec::new(),
             calls: Vec::new(),
             visible_after: TimeDelta::zero(),
@@ -389,5 +395,19 @@ impl Jobs for Fake {
         let mut shared = self.get();
         shared.calls.push(format!("cancel {id}"));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Statements for Fake {
+    async fn ask(
+        &self,
+        question: &Question,
+        _patience: Duration,
+    ) -> Result<StatementAnswer, JobsError> {
+        let mut shared = self.get();
+        shared.questions.push(question.statement.clone());
+        let silence = || JobsError::Unanswered("the warehouse does not answer".to_owned());
+        shared.warehouse.clone().ok_or_else(silence)
     }
 }

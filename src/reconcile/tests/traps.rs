@@ -292,6 +292,19 @@ impl State for Trapped {
         self.store.lift_quarantine(asset, actor, now)
     }
 
+    fn table_schema(&self, asset: &AssetKey) -> Result<Option<String>, StateError> {
+        self.store.table_schema(asset)
+    }
+
+    fn record_checks(
+        &self,
+        lease: &Lease,
+        now: DateTime<Utc>,
+        results: &[(AssetKey, std::sync::Arc<str>, crate::state::CheckResult)],
+    ) -> Result<(), StateError> {
+        self.store.record_checks(lease, now, results)
+    }
+
     fn record_decisions(
         &self,
         lease: &Lease,

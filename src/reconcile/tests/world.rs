@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use assets::dbt::TestResults;
 use assets::declaration::Limits;
 use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
 use assets::version::PassNumber;
@@ -48,6 +49,8 @@ pub(super) struct Sim {
     /// Whether commits of our runs name their run.
     pub(super) names_runs: bool,
     pub(super) has_catalog: bool,
+    /// What dbt told of its tests.
+    pub(super) tests: TestResults,
     pub(super) lease: Lease,
     remembered: Remembered,
     processes: u32,
@@ -72,6 +75,7 @@ impl Sim {
             parameters: BTreeMap::new(),
             names_runs: true,
             has_catalog: false,
+            tests: TestResults::new(),
             lease,
             remembered: Remembered::default(),
             processes: 0,
@@ -223,6 +227,7 @@ impl Sim {
             tables: fake,
             catalog: self.has_catalog.then_some(fake),
             jobs: Some(fake),
+            statements: Some(fake),
             state: &self.state,
             clock: fake,
             random: fake,
@@ -236,6 +241,7 @@ impl Sim {
             limits: &self.limits,
             selected: self.selected.as_ref(),
             freezes: &[],
+            tests: &self.tests,
             windows: self.windows,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build();

@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use assets::dbt::TestResults;
 use assets::declaration::Limits;
 use assets::task::Tasks;
 use assets::{Asset, Diagnostic};
@@ -30,6 +31,7 @@ pub(super) struct Declared {
     pub(super) tasks: Tasks,
     pub(super) limits: Limits,
     pub(super) freezes: Vec<Frozen>,
+    pub(super) tests: TestResults,
     /// What the loader warns of.
     pub(super) warnings: Vec<String>,
 }
@@ -73,6 +75,7 @@ pub(super) fn declare(project: &Block, assets: &Block) -> Result<Declared, Strin
         tasks: loaded.tasks,
         limits: loaded.project.limits,
         freezes: loaded.freezes,
+        tests: loaded.tests,
         warnings: warnings.into_iter().map(told).collect(),
     })
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assets::delta::{Commit, Reading, TimeSource, Unreadable, Writer};
+use assets::delta::contents::{Contents, WatchedColumn};
+use assets::delta::{
+    ColumnRange, Commit, DataType, NullCount, Reading, TimeSource, Unreadable, Writer,
+};
 use assets::{AssetKey, Relation};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -63,6 +66,9 @@ impl Lake {
             return Err(format!("`{}` has a later commit already", committed.asset));
         }
         log.exists = true;
+        if let Some((rows, nulls)) = &committed.rows {
+            log.contents = Some(contents(*rows, nulls));
+        }
         log.commits.push(Commit {
             time_source: TimeSource::InCommit,
             operation: Some(committed.operation.clone()),
@@ -120,6 +126,25 @@ impl Lake {
     /// A run made a view.
     pub(super) fn make_view(&mut self, key: &AssetKey) {
         self.views.insert(key.clone());
+    }
+}
+
+/// One file with these rows; it tells the nulls of these columns and of no others.
+fn contents(rows: u64, nulls: &BTreeMap<String, u64>) -> Contents {
+    let column = |(name, rows): (&String, &u64)| WatchedColumn {
+        name: name.clone(),
+        physical: vec![name.clone()],
+        data_type: DataType::String,
+        range: ColumnRange::EMPTY,
+        nulls: Some(NullCount {
+            rows: *rows,
+            untold_files: 0,
+        }),
+    };
+    Contents {
+        files: 1,
+        rows: Some(rows),
+        columns: nulls.iter().map(column).collect(),
     }
 }
 

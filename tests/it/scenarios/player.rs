@@ -114,6 +114,7 @@ impl Player {
                 sendings.push_back(sending.clone());
             }
             Step::Silent => self.world.get().service.is_silent = true,
+            Step::Warehouse(answer) => self.world.get().warehouse.answer.clone_from(answer),
             Step::Back => self.world.get().service.is_silent = false,
             Step::Forget(key) => {
                 let (job, attempt) = self.run_of(key, |_| true)?;

@@ -99,6 +99,7 @@ async fn one_pass(
         tables: world,
         catalog: Some(world),
         jobs: Some(world),
+        statements: Some(world),
         state,
         clock: world,
         random: world,
@@ -111,6 +112,7 @@ async fn one_pass(
         tasks: &declared.tasks,
         limits: &declared.limits,
         freezes: &declared.freezes,
+        tests: &declared.tests,
         selected: None,
         windows: Windows::default(),
     };

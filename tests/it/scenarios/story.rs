@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 
 use assets::{AssetKey, did_you_mean};
 use chrono::TimeDelta;
+use headwater::ports::StatementAnswer;
 
 use super::words::{Moment, Problem, Told, Words};
 
 /// Every form of a line.
-pub(super) const FORMS: [&str; 25] = [
+pub(super) const FORMS: [&str; 26] = [
     "project:",
     "assets:",
     "now TIME",
     "advance DURATION",
-    "commit KEY vN [at TIME] OPERATION [no data | data] [by run N [started TIME]] [read KEY vN …]",
+    "commit KEY vN [at TIME] OPERATION [no data | data] [rows N [nulls COLUMN N …]] [by run N [started TIME]] [read KEY vN …]",
     "create KEY",
     "lose KEY",
     "recreate KEY",
@@ -27,6 +28,7 @@ pub(super) const FORMS: [&str; 25] = [
     "finish KEY ok [without commit] | fail [transient] [\"MESSAGE\"] | cancelled",
     "next send loses its answer | never arrives | is throttled | is refused \"MESSAGE\" | kills before it arrives | kills after it arrived",
     "service silent | forgets KEY | back",
+    "warehouse says N | fails \"MESSAGE\" | silent",
     "tick",
     "rival tick",
     "restart",
@@ -59,6 +61,7 @@ pub(super) enum Step {
     Finish(AssetKey, End),
     NextSend(Sending),
     Silent,
+    Warehouse(Option<StatementAnswer>),
     Forget(AssetKey),
     Back,
     Tick,
@@ -82,6 +85,8 @@ pub(super) struct Committed {
     pub(super) changed_data: bool,
     /// The run that wrote it, and when that began.
     pub(super) run: Option<(i64, Option<Moment>)>,
+    /// The rows that the table has then, and how many of them are null in some columns.
+    pub(super) rows: Option<(u64, BTreeMap<String, u64>)>,
     /// What its writer says it read.
     pub(super) read: Option<BTreeMap<String, u64>>,
 }
@@ -196,6 +201,13 @@ fn of_verb(verb: &str, words: &mut Words) -> Told<Step> {
         "service" if words.eat("silent") => Step::Silent,
         "service" if words.eat("back") => Step::Back,
         "service" if words.eat("forgets") => Step::Forget(words.key()?),
+        "warehouse" if words.eat("silent") => Step::Warehouse(None),
+        "warehouse" if words.eat("says") => {
+            Step::Warehouse(Some(StatementAnswer::Number(count(words)?)))
+        }
+        "warehouse" if words.eat("fails") => {
+            Step::Warehouse(Some(StatementAnswer::Failed(quoted(words)?)))
+        }
         "tick" => Step::Tick,
         "rival" if words.eat("tick") => Step::RivalTick,
         "restart" => Step::Restart,
@@ -256,6 +268,16 @@ fn commit(words: &mut Words) -> Told<Committed> {
     } else {
         words.eat("data") || !MAINTENANCE.contains(&&*operation)
     };
+    let mut rows = None;
+    if words.eat("rows") {
+        let shown = count(words)?;
+        let mut nulls = BTreeMap::new();
+        while words.eat("nulls") {
+            let column = words.word("the column")?;
+            nulls.insert(column, count(words)?);
+        }
+        rows = Some((shown, nulls));
+    }
     let mut run = None;
     if words.eat("by run") {
         let id = words.number()?;
@@ -285,8 +307,14 @@ fn commit(words: &mut Words) -> Told<Committed> {
         operation,
         changed_data,
         run,
+        rows,
         read,
     })
+}
+
+fn count(words: &mut Words) -> Told<u64> {
+    let number = words.number()?;
+    u64::try_from(number).map_err(|_| words.problem("a count is not negative"))
 }
 
 fn end(words: &mut Words) -> Told<End> {

@@ -11,6 +11,7 @@ use headwater::ports::{Clock, Random};
 
 use super::lake::Lake;
 use super::service::Service;
+use super::warehouse::Warehouse;
 use super::words::Moment;
 
 /// Everything that there is beside the program and its state.
@@ -18,6 +19,7 @@ pub(super) struct Scene {
     pub(super) now: DateTime<Utc>,
     pub(super) lake: Lake,
     pub(super) service: Service,
+    pub(super) warehouse: Warehouse,
     monotonic: Duration,
     chance: u128,
 }
@@ -32,6 +34,7 @@ impl World {
             now: Utc.with_ymd_and_hms(2026, 3, 1, 6, 0, 0).unwrap(),
             lake: Lake::default(),
             service: Service::default(),
+            warehouse: Warehouse::default(),
             monotonic: Duration::from_secs(1),
             chance: 0,
         }))

@@ -128,6 +128,7 @@ fn try_pass(
         tables: ports,
         catalog: None,
         jobs: Some(ports),
+        statements: None,
         state: ports,
         clock: ports,
         random: ports,
@@ -141,6 +142,7 @@ fn try_pass(
         limits: &topology.limits,
         selected: None,
         freezes: &[],
+        tests: &assets::dbt::TestResults::new(),
         windows: ports.windows(),
     };
     let report = block_on(pass(reach, scope, &lease, Mode::Act, remembered))?;

@@ -332,6 +332,22 @@ impl State for Ports<'_> {
         self.inner().store.lift_quarantine(asset, actor, now)
     }
 
+    fn table_schema(&self, asset: &AssetKey) -> Result<Option<String>, StateError> {
+        self.inner().store.table_schema(asset)
+    }
+
+    fn record_checks(
+        &self,
+        lease: &Lease,
+        now: DateTime<Utc>,
+        results: &[(AssetKey, std::sync::Arc<str>, headwater::state::CheckResult)],
+    ) -> Result<(), StateError> {
+        // Nothing here declares a check.
+        self.inner()
+            .store
+            .record_checks(&self.lease(lease), now, results)
+    }
+
     fn record_decisions(
         &self,
         lease: &Lease,

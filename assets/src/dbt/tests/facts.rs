@@ -172,7 +172,7 @@ fn tests_of_old_manifests_find_their_node() {
             .dbt
             .tests
             .iter()
-            .map(|test| &**test)
+            .map(|test| &*test.name)
             .collect::<Vec<_>>()
     };
     assert_eq!(

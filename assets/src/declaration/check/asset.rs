@@ -55,6 +55,8 @@ pub(in crate::declaration) fn check_asset(
         watermark: checks.watermark(entry.watermark.as_ref()),
         partitions: checks.partitions(entry.partitions.as_ref()),
         lookback: checks.duration(entry.lookback.as_ref()),
+        checks: checks.checks(entry.checks.as_ref(), names),
+        gates: entry.gates,
         owner: entry.owner.clone(),
         group: entry.group.clone(),
         tier: checks.tier(entry.tier.as_ref()),
@@ -70,11 +72,6 @@ impl Checks<'_, '_> {
         self.not_acted_on(dynamic, "dynamic", "the asset is built as one whole");
         let no_bound = "late data is built however old it is";
         self.not_acted_on(entry.lookback.as_ref(), "lookback", no_bound);
-        self.not_acted_on(
-            entry.checks.as_ref(),
-            "checks",
-            "they are not run and hold nothing back",
-        );
     }
 
     pub(super) fn key(&mut self, text: &KeyText, node: NodeId) -> Option<AssetKey> {

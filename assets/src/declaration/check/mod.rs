@@ -5,6 +5,7 @@
 
 mod asset;
 mod automation;
+mod checks;
 mod host;
 mod partition;
 mod policy;

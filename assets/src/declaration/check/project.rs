@@ -171,6 +171,7 @@ impl Checks<'_, '_> {
             profile: entry.profile,
             host,
             catalog_lookup: entry.catalog_lookup,
+            warehouse: entry.warehouse.map(|id| id.value.0),
         }
     }
 
@@ -279,6 +280,7 @@ impl Checks<'_, '_> {
             automation: self.automation(entry.automation.as_ref()),
             consistency: self.consistency(entry.consistency.as_ref()),
             retry: self.retry(entry.retry.as_ref()),
+            gates: entry.gates,
             owner: entry.owner.clone(),
             timeout: self.positive(entry.timeout.as_ref()),
         }

@@ -1,16 +1,15 @@
 //! An asset file, and the asset in it.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::asset::{AssetKind, Consume};
-use crate::declaration::at::{Anything, At, ScalarText, Short};
+use crate::declaration::at::{At, ScalarText, Short};
 use crate::policy::{Adoption, CodeChanges};
 
 use super::automation::AutomationEntry;
+use super::check::CheckEntry;
 use super::partition::{MappingEntry, PartitionsEntry, WatermarkEntry};
 use super::policy::{ConsistencyEntry, FreshnessEntry, OutsideWritesEntry, RetryEntry};
 use super::task::AssetTaskEntry;
@@ -48,7 +47,9 @@ pub(in crate::declaration) struct AssetEntry {
     /// What tells how far it is complete in event time.
     pub(in crate::declaration) watermark: Option<At<WatermarkEntry>>,
     /// Checks that have to pass before its downstream is built.
-    pub(in crate::declaration) checks: Option<At<Vec<CheckEntry>>>,
+    pub(in crate::declaration) checks: Option<At<Vec<At<CheckEntry>>>>,
+    /// Whether a failed check of what it reads holds it; true where absent.
+    pub(in crate::declaration) gates: Option<bool>,
     /// What builds it: a task of the project, or one of its own.
     pub(in crate::declaration) task: Option<At<Short<TaskNameText, AssetTaskEntry>>>,
     /// What is promised about its freshness.
@@ -79,9 +80,6 @@ pub(in crate::declaration) struct AssetEntry {
     /// One or more sentences for people.
     pub(in crate::declaration) description: Option<String>,
 }
-
-/// A check by its name, with settings of its own.
-type CheckEntry = BTreeMap<String, Option<Anything>>;
 
 /// An asset that is read, and how.
 #[derive(Debug, Deserialize, JsonSchema)]

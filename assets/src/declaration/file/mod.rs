@@ -5,6 +5,7 @@
 
 mod asset;
 mod automation;
+mod check;
 mod partition;
 mod policy;
 mod project;
@@ -16,6 +17,7 @@ pub(super) use asset::{AssetEntry, AssetFile, UpstreamEntry};
 pub(super) use automation::{
     AutomationEntry, ConditionEntry, DeadlineLeafEntry, OnScheduleEntry, PacingEntry, WhenEntry,
 };
+pub(super) use check::{AnyCheckEntry, CheckEntry, RowCountEntry, SchemaEntry, SqlEntry};
 pub(super) use partition::{
     CronEntry, DynamicEntry, KeysEntry, MappingEntry, PartitionsEntry, WatermarkEntry, WindowEntry,
 };

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::declaration::at::{Anything, At};
+use crate::declaration::at::{Anything, At, ScalarText};
 
 use super::automation::AutomationEntry;
 use super::policy::{ConsistencyEntry, FreshnessEntry, RetryEntry};
@@ -83,6 +83,8 @@ pub(in crate::declaration) struct ConnectionEntry {
     pub(in crate::declaration) host: Option<At<String>>,
     /// Whether its catalog may be asked where tables lie; true where absent.
     pub(in crate::declaration) catalog_lookup: Option<bool>,
+    /// The id of the SQL warehouse that checks may be asked of; they only read.
+    pub(in crate::declaration) warehouse: Option<At<ScalarText>>,
 }
 
 /// One dbt project.
@@ -130,6 +132,8 @@ pub(in crate::declaration) struct DefaultsEntry {
     pub(in crate::declaration) consistency: Option<At<ConsistencyEntry>>,
     /// How failed runs are tried again.
     pub(in crate::declaration) retry: Option<At<RetryEntry>>,
+    /// Whether a failed check holds what reads the asset; true where absent.
+    pub(in crate::declaration) gates: Option<bool>,
     /// Who answers.
     pub(in crate::declaration) owner: Option<String>,
     /// Cancel runs that take longer.

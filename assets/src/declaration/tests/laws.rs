@@ -298,6 +298,8 @@ prop_compose! {
             description: owner.clone(),
             partitions: None,
             lookback: None,
+            checks: None,
+            gates: None,
             owner,
             group: None,
             tier,

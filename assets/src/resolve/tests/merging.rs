@@ -44,6 +44,7 @@ fn defaults() -> Defaults {
             attempts: 9,
             ..Retry::default()
         }),
+        gates: None,
         owner: Some("platform".to_owned()),
         timeout: Some(TimeDelta::hours(1)),
     }

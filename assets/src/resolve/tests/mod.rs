@@ -51,6 +51,8 @@ fn nothing() -> DeclaredAsset {
         watermark: None,
         partitions: None,
         lookback: None,
+        checks: None,
+        gates: None,
         owner: None,
         group: None,
         tier: None,
