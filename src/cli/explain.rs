@@ -119,6 +119,11 @@ fn text(document: &Value) -> String {
         "Inputs: what is incorporated, and what they hold",
         &chain(document),
     );
+    push(
+        &mut text,
+        "Checks of the newest data version",
+        &checks(document),
+    );
     push(&mut text, "Why", &messages(document, "decision"));
     push(
         &mut text,
@@ -284,6 +289,31 @@ fn needs(partition: &Value) -> Table {
             cell(link, "consumed_version"),
             cell(link, "current_version"),
             Cell::plain(words(&link["lacks"])),
+        ]);
+    }
+    table
+}
+
+fn checks(document: &Value) -> Table {
+    let mut table = Table::new(&[
+        "CHECK", "SEVERITY", "STATUS", "VERSION", "EXPECTED", "FOUND",
+    ]);
+    for check in list(document, "checks") {
+        let found = if check
+            .get("measured")
+            .is_some_and(|measured| !measured.is_null())
+        {
+            cell(check, "measured")
+        } else {
+            cell(check, "message")
+        };
+        table.row(vec![
+            cell(check, "name"),
+            cell(check, "severity"),
+            cell(check, "status"),
+            cell(check, "version"),
+            cell(check, "expected"),
+            found,
         ]);
     }
     table

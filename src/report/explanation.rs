@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::automation::automation_document;
 use super::plan::reason;
 use super::status::{Situation, health_document};
-use super::{document, instant, optional_instant, version_number};
+use super::{checks, document, instant, optional_instant, version_number};
 use crate::plan::{Decision, PlanInput, sentence};
 use crate::ports::DecisionRecord;
 use crate::state::{Intent, IntentId, Memory};
@@ -41,7 +41,7 @@ pub fn explanation(explained: &Explained<'_>) -> Value {
         .plan
         .decisions
         .get(explained.asset.position());
-    let mut fields = health_document(graph, health);
+    let mut fields = health_document(explained.input, health);
     let more = json!({
         "relation": asset.relation,
         "path": asset.path,
@@ -54,6 +54,8 @@ pub fn explanation(explained: &Explained<'_>) -> Value {
         "chain": chain(explained),
         "waiting_for": waiting_for(decision),
         "waits_until": optional_instant(decision.and_then(|decision| decision.until)),
+        "checks": checks::all(explained.input.memory, asset, health.data_version.as_ref()),
+        "gates": asset.gates,
         "built": built(explained.input.memory, asset),
         "provenance": provenance(explained),
         "last_decisions": explained.last_decisions.iter().map(last_decision).collect::<Vec<_>>(),

@@ -6,6 +6,7 @@
 
 mod across;
 mod automation;
+mod checks;
 mod explanation;
 mod history;
 mod observations;

@@ -3,7 +3,7 @@
 use lineage::{AssetGraph, AssetIndex};
 use serde_json::{Value, json};
 
-use super::{document, instant, optional_instant, version_number};
+use super::{checks, document, instant, optional_instant, version_number};
 use crate::plan::{
     AssetHealth, DeadlineState, Forecast, Plan, PlanInput, healths, plan, standings,
 };
@@ -37,7 +37,7 @@ pub fn status_document(
         "environment": environment,
         "observed_at": optional_instant(input.memory.last_pass_at),
         "incidents": incidents(graph, shown),
-        "assets": shown.iter().map(|health| health_document(graph, health)).collect::<Vec<_>>(),
+        "assets": shown.iter().map(|health| health_document(input, health)).collect::<Vec<_>>(),
     });
     document("Status", fields)
 }
@@ -57,7 +57,8 @@ fn incidents(graph: &AssetGraph, shown: &[&AssetHealth]) -> Vec<Value> {
 }
 
 /// The health of one asset.
-pub fn health_document(graph: &AssetGraph, health: &AssetHealth) -> Value {
+pub fn health_document(input: &PlanInput<'_>, health: &AssetHealth) -> Value {
+    let graph = input.graph;
     let asset = graph.asset(health.asset);
     let key = |index: Option<AssetIndex>| index.map(|index| &graph.asset(index).key);
     json!({
@@ -76,6 +77,7 @@ pub fn health_document(graph: &AssetGraph, health: &AssetHealth) -> Value {
         "root_cause": key(health.root_cause),
         "makes_late": health.makes_late.iter().map(|late| &graph.asset(*late).key).collect::<Vec<_>>(),
         "reasons": health.reasons,
+        "checks": checks::summary(input.memory, asset, health.data_version.as_ref()),
         "owner": asset.owner,
     })
 }

@@ -22,9 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The loop, which meets the world as ports only.
     ("observe", &["ports", "state", "plan"]),
     ("execute", &["ports", "state", "plan"]),
+    ("checks", &["ports", "state"]),
     (
         "reconcile",
-        &["ports", "state", "plan", "observe", "execute"],
+        &["ports", "state", "plan", "observe", "execute", "checks"],
     ),
     // Adapters, which know nothing of the loop.
     ("project", &[]),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::check::{Check, Percent, Rule, SQL_TYPES, THIS, sql_type};
+use crate::check::{Check, Percent, Rule, SQL_TYPES, sql_type};
 use crate::declaration::at::At;
 use crate::declaration::declared::DeclaredCheck;
 use crate::declaration::file::{AnyCheckEntry, CheckEntry, RowCountEntry, SchemaEntry, SqlEntry};
@@ -228,9 +228,7 @@ impl Checks<'_, '_> {
             return None;
         }
         // What is judged is known when it is.
-        let mut values = vec![("this", THIS), ("env", scope.environment)];
-        values.extend(scope.catalog.map(|catalog| ("catalog", catalog)));
-        match template::render_with(&text, &values) {
+        match template::render_query(&text, scope.environment, scope.catalog) {
             Ok(query) => Some(Rule::Sql { query }),
             Err(reason) => {
                 self.broken_template(query.node, &reason);

@@ -2,7 +2,9 @@
 //!
 //! Rendering is bounded by fuel and reaches nothing but the values given: no files, no clock.
 
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{Environment, UndefinedBehavior, context};
+
+use crate::check::THIS;
 
 /// Enough for a name with dozens of expressions; a loop that never ends runs dry at once.
 const FUEL: u64 = 10_000;
@@ -27,13 +29,14 @@ pub(super) fn render(text: &str, env: &str, catalog: Option<&str>) -> Result<Str
     result.map_err(|error| words(&error))
 }
 
-/// Renders a text in which just these names may stand.
-pub(super) fn render_with(text: &str, values: &[(&str, &str)]) -> Result<String, String> {
-    let values = values
-        .iter()
-        .map(|(name, value)| (*name, Value::from(*value)));
-    let rendered = environment().render_str(text, Value::from_iter(values));
-    rendered.map_err(|error| words(&error))
+/// Renders a query in which `this` may be named, too, which stays as it is.
+pub(super) fn render_query(text: &str, env: &str, catalog: Option<&str>) -> Result<String, String> {
+    let this = THIS;
+    let result = match catalog {
+        Some(catalog) => environment().render_str(text, context! { this, env, catalog }),
+        None => environment().render_str(text, context! { this, env }),
+    };
+    result.map_err(|error| words(&error))
 }
 
 /// Returns whether a text renders as soon as there is a catalog.
