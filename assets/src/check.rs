@@ -443,3 +443,6 @@ fn quoted(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ impl NullCount {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
