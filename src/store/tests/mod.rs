@@ -1,5 +1,6 @@
 //! Laws of the store, each tried on real files.
 
+mod checks;
 mod copies;
 mod deadlines;
 mod durability;
