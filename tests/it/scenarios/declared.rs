@@ -14,7 +14,7 @@ use lineage::{AssetGraph, Frozen};
 
 const ASSET_FILE: &str = "assets/story.yml";
 
-const PROJECT: &str = "version: 1\nname: shop\nenvironments: { dev: { catalog: lake } }\nassets: [assets/story.yml]\n";
+const PROJECT: &str = "version: 1\nname: shop\nenvironments: { dev: { catalog: lake, databricks: { host: \"https://shop.example\", warehouse: w1 } } }\nassets: [assets/story.yml]\n";
 
 const TASKS: &str = "tasks:\n  build:\n    databricks_job:\n      name: build\n      parameters: { asset: \"{{ asset }}\" }\n";
 

@@ -75,6 +75,25 @@ pub(super) fn seen(after: &After<'_>) -> Vec<String> {
     told
 }
 
+/// What came of checks, where it is new.
+pub(super) fn judged(after: &After<'_>) -> Vec<String> {
+    let mut told = Vec::new();
+    for (key, results) in &after.memory.checks {
+        let before = after.before.checks.get(key);
+        for (name, result) in results {
+            if before.and_then(|before| before.get(name)) == Some(result) {
+                continue;
+            }
+            let (status, version) = (result.status.as_str(), result.version.version);
+            let found = result.measured.as_ref().or(result.message.as_ref());
+            let found = found.map_or("nothing", String::as_str);
+            let text = format!("{key}: {name} {status} at v{version}, {found}");
+            told.push(line("judge", text));
+        }
+    }
+    told
+}
+
 /// What there is to say of a table that can be read, beside its commits.
 fn readable(before: Option<&ObservedState>, has_data: bool) -> Option<String> {
     let text = match before {

@@ -42,6 +42,7 @@ impl Teller {
         let mut told = news::seen(after);
         told.extend(after.report.into_iter().flat_map(news::ended));
         told.extend(news::recorded(after));
+        told.extend(news::judged(after));
         if let Some(report) = after.report {
             told.extend(self.decided(graph, &report.plan.decisions));
             told.extend(news::sent(report, store));
