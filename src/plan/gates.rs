@@ -16,7 +16,7 @@ use assets::{Asset, AssetKey};
 use lineage::AssetIndex;
 
 use super::input::PlanInput;
-use super::reason::Reason;
+use super::reason::{FailedCheck, Reason};
 use super::standing::Standing;
 use crate::state::{CheckResult, CheckStatus, Memory};
 
@@ -94,14 +94,14 @@ pub(super) fn gate(
 }
 
 fn failed(asset: &Asset, check: &Check, result: &CheckResult) -> Reason {
-    Reason::CheckFailed {
+    Reason::CheckFailed(Box::new(FailedCheck {
         upstream: asset.key.clone(),
         check: check.name.to_string(),
         version: result.version.clone(),
         status: result.status.as_str(),
         expected: result.expected.clone(),
         measured: result.measured.clone().or_else(|| result.message.clone()),
-    }
+    }))
 }
 
 /// Returns the checks of an asset that speak against its newest data version, those that hold others

@@ -43,7 +43,7 @@ pub use health::{Activity, AssetHealth, Health, healths};
 pub use input::PlanInput;
 pub use parameters::{Lasting, ParameterError, lasting_parameters, render_parameters};
 pub use parts::Parts;
-pub use reason::{Reason, sentence};
+pub use reason::{FailedCheck, Reason, sentence};
 pub use standing::{Standing, TableState, standings};
 
 /// Decides about every asset of the project.

@@ -104,20 +104,7 @@ pub enum Reason {
         intent: IntentId,
     },
     /// A check of an input's newest data version failed, or could not be judged.
-    CheckFailed {
-        /// The input.
-        upstream: AssetKey,
-        /// The check.
-        check: String,
-        /// The data version that it judged.
-        version: TableVersion,
-        /// `fail` or `error`.
-        status: &'static str,
-        /// What was expected.
-        expected: String,
-        /// What was found.
-        measured: Option<String>,
-    },
+    CheckFailed(Box<FailedCheck>),
     /// A check of an input's newest data version is not judged yet.
     CheckPending {
         /// The input.
@@ -247,6 +234,23 @@ pub enum Reason {
     },
 }
 
+/// A check that failed, with both sides of its comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedCheck {
+    /// The input.
+    pub upstream: AssetKey,
+    /// The check.
+    pub check: String,
+    /// The data version that it judged.
+    pub version: TableVersion,
+    /// `fail` or `error`.
+    pub status: &'static str,
+    /// What was expected.
+    pub expected: String,
+    /// What was found.
+    pub measured: Option<String>,
+}
+
 impl Reason {
     /// Returns the stable word for programs, the same as `code` in JSON.
     pub fn code(&self) -> &'static str {
@@ -263,7 +267,7 @@ impl Reason {
             Self::UpstreamMissing { .. } => "upstream_missing",
             Self::UpstreamUnknown { .. } => "upstream_unknown",
             Self::UpstreamFailed { .. } => "upstream_failed",
-            Self::CheckFailed { .. } => "check_failed",
+            Self::CheckFailed(_) => "check_failed",
             Self::CheckPending { .. } => "check_pending",
             Self::ViewStale { .. } => "view_stale",
             Self::Unknown { .. } => "unknown",
@@ -459,26 +463,7 @@ pub fn sentence(reason: &Reason) -> String {
             until,
             problem,
         } => searching(*cause, *until, problem.as_deref()),
-        Reason::CheckFailed {
-            upstream,
-            check,
-            version,
-            status,
-            expected,
-            measured,
-        } => {
-            let measured = measured.as_deref().unwrap_or("nothing");
-            let version = version.version;
-            if *status == "error" {
-                format!(
-                    "the check `{check}` of `{upstream}` could not be judged at version {version}: {measured}"
-                )
-            } else {
-                format!(
-                    "the check `{check}` of `{upstream}` failed at version {version}: expected {expected}, found {measured}"
-                )
-            }
-        }
+        Reason::CheckFailed(failed) => check_failed(failed),
         Reason::CheckPending {
             upstream,
             check,
@@ -494,6 +479,27 @@ pub fn sentence(reason: &Reason) -> String {
             )
         }
     }
+}
+
+fn check_failed(failed: &FailedCheck) -> String {
+    let FailedCheck {
+        upstream,
+        check,
+        version,
+        expected,
+        ..
+    } = failed;
+    let measured = failed.measured.as_deref().unwrap_or("nothing");
+    let version = version.version;
+    if failed.status == "error" {
+        return format!(
+            "the check `{check}` of `{upstream}` could not be judged at version {version}: {measured}"
+        );
+    }
+    format!(
+        "the check `{check}` of `{upstream}` failed at version {version}: expected {expected}, \
+         found {measured}"
+    )
 }
 
 fn searching(cause: SearchCause, until: Option<DateTime<Utc>>, problem: Option<&str>) -> String {

@@ -69,7 +69,7 @@ pub(super) fn record(
          ORDER BY seq DESC LIMIT 1"
     );
     let of = params![asset.as_str(), name];
-    let before = first(&write.tx, "check_result", &sql, of, |cells| result(cells))?;
+    let before = first(&write.tx, "check_result", &sql, of, result)?;
     if before.as_ref() == Some(found) {
         return Ok(());
     }

@@ -36,6 +36,7 @@ const WAYS: [Way; 11] = [
             "pin_workspace",
             "record_locations",
             "record_sightings",
+            "record_checks",
             "record_cuts",
             "record_decisions",
             "intend",

@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 use workspace::faults::{Effect, RequestRule, RunEffect, RunRule};
 use workspace::ledger::LedgerEntry;
 use workspace::sample::{self, Arrival, Arrivals};
+use workspace::statements::TableStatements;
 use workspace::{Catalog, Credentials, FaultPlan, RunningWorkspace, Workspace, WorkspaceOptions};
 
 use crate::program::{Ran, command};
@@ -92,6 +93,7 @@ impl Lakehouse {
         }
         let options = WorkspaceOptions {
             jobs,
+            statements: Arc::new(TableStatements::new(Arc::clone(&catalog))),
             catalog,
             credentials: Credentials::default().with_token(TOKEN, "tests@lakehouse.example"),
             ledger: Some(folder.join("workspace.jsonl")),

@@ -12,6 +12,7 @@ mod architecture;
 mod bad_input;
 mod buckets;
 mod certificates;
+mod checks;
 mod cli;
 mod contract;
 mod crash_points;

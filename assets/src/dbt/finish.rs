@@ -21,7 +21,7 @@ pub(super) struct Passage {
 /// A data test.
 pub(super) struct Test {
     /// What is kept of it.
-    pub(super) test: DbtTest,
+    pub(super) known: DbtTest,
     /// The node it is attached to, where dbt says so.
     pub(super) attached_node: Option<Arc<str>>,
     /// `models.orders`: where a generic test was written.
@@ -118,7 +118,7 @@ fn attach_tests(drafts: &mut [Draft], positions: &HashMap<Arc<str>, usize>, test
         for target in targets {
             let position = positions.get(&target);
             if let Some(draft) = position.and_then(|position| drafts.get_mut(*position)) {
-                draft.node.dbt.tests.push(test.test.clone());
+                draft.node.dbt.tests.push(test.known.clone());
             }
         }
     }

@@ -96,11 +96,9 @@ fn test(wire: &WireResult<'_>) -> Option<TestResult> {
         _ => return None,
     };
     let timing = wire.timing.iter();
-    let executed = timing.filter(|timing| timing.name.get() == Some("execute"));
+    let mut executed = timing.filter(|timing| timing.name.get() == Some("execute"));
     // Without its time nobody knows which version it was about.
-    let at = executed
-        .filter_map(|timing| instant(timing.started_at.get()?))
-        .next()?;
+    let at = executed.find_map(|timing| instant(timing.started_at.get()?))?;
     Some(TestResult {
         unique_id: unique_id.into(),
         status,

@@ -113,7 +113,7 @@ impl Gathered {
     fn add_test(&mut self, id: &str, wire: &WireTest<'_>) {
         let name = wire.name.get().unwrap_or(id);
         self.tests.push(Test {
-            test: DbtTest {
+            known: DbtTest {
                 name: name.into(),
                 unique_id: id.into(),
                 severity: config::severity(&wire.config),

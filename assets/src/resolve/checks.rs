@@ -68,17 +68,15 @@ fn check(
         return Some(check);
     }
     let contract = slot.node.as_ref().map(|node| &node.dbt.contract);
-    match contract.filter(|contract| !contract.is_empty()) {
-        Some(contract) => columns.clone_from(contract),
-        None => {
-            let message = format!("`{}` has no contract that dbt enforces", asset.key);
-            let problem = Diagnostic::error("R019", Some(declared.place.clone()), message);
-            let help = "write the `columns`, or `contract: { enforced: true }` in the model";
-            diagnostics.push(problem.help(help));
-            return None;
-        }
+    if let Some(contract) = contract.filter(|contract| !contract.is_empty()) {
+        columns.clone_from(contract);
+        return Some(check);
     }
-    Some(check)
+    let message = format!("`{}` has no contract that dbt enforces", asset.key);
+    let problem = Diagnostic::error("R019", Some(declared.place.clone()), message);
+    let help = "write the `columns`, or `contract: { enforced: true }` in the model";
+    diagnostics.push(problem.help(help));
+    None
 }
 
 /// Lets checks that declare no SQL warehouse of their own use that of the environment, and says which ones

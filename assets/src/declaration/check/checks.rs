@@ -13,6 +13,9 @@ use crate::diagnostic::did_you_mean;
 
 use super::{Checks, Names, template};
 
+/// `column` and `columns`.
+type OneOrSeveral<'e> = (Option<&'e At<String>>, Option<&'e At<Vec<At<String>>>>);
+
 impl Checks<'_, '_> {
     /// Checks the list of an asset; one that cannot be used leaves the others.
     pub(super) fn checks(
@@ -109,21 +112,19 @@ impl Checks<'_, '_> {
         any: &AnyCheckEntry<'_>,
         default: Option<String>,
     ) -> Option<Arc<str>> {
-        match any.name {
-            Some(name) => self.not_empty(name).map(Arc::from),
-            None => {
-                if default.is_none() {
-                    self.required::<String>(None, node, "name");
-                }
-                default.map(Arc::from)
-            }
+        if let Some(name) = any.name {
+            return self.not_empty(name).map(Arc::from);
         }
+        if default.is_none() {
+            self.required::<String>(None, node, "name");
+        }
+        default.map(Arc::from)
     }
 
     fn check_columns(
         &mut self,
         node: NodeId,
-        (one, several): (Option<&At<String>>, Option<&At<Vec<At<String>>>>),
+        (one, several): OneOrSeveral<'_>,
     ) -> Option<Vec<String>> {
         let given = match (one, several) {
             (Some(one), None) => vec![one],
