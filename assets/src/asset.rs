@@ -15,7 +15,7 @@ use crate::diagnostic::Place;
 use crate::key::AssetKey;
 use crate::partition::{MappingSpec, Part, Partitions};
 use crate::policy::{
-    Adoption, Automation, CodeChanges, Consistency, Freshness, OutsideWrites, Retry,
+    Adoption, Automation, CodeChanges, Consistency, Freshness, FullRefresh, OutsideWrites, Retry,
 };
 use crate::relation::Relation;
 use crate::task::TaskName;
@@ -52,6 +52,8 @@ pub struct Asset {
     pub adopt: Adoption,
     /// What writes mean that nobody here triggered.
     pub outside_writes: OutsideWrites,
+    /// Whether it is built anew in full by itself where its position in a change feed is broken.
+    pub full_refresh: FullRefresh,
     /// What tells how far it is complete in event time.
     pub watermark: Option<Watermark>,
     /// How it divides into partitions; absent for one that is a whole.
@@ -92,6 +94,7 @@ impl Asset {
             code_version: None,
             adopt: Adoption::default(),
             outside_writes: OutsideWrites::default(),
+            full_refresh: FullRefresh::default(),
             watermark: None,
             partitions: None,
             lookback: None,
@@ -111,6 +114,12 @@ impl Asset {
         let dynamic = |part: &Part| matches!(part, Part::Dynamic(_));
         let partitions = self.partitions.as_ref();
         partitions.filter(|partitions| !partitions.parts().iter().any(dynamic))
+    }
+
+    /// Returns whether it reads the change feed of something.
+    pub fn reads_changes(&self) -> bool {
+        let mut upstreams = self.upstreams.iter();
+        upstreams.any(|edge| edge.consume == Consume::Changes)
     }
 
     /// Returns whether Headwater may trigger something to build it.

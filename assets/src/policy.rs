@@ -108,6 +108,20 @@ impl CodeChanges {
     }
 }
 
+/// Whether an asset is built anew in full without a person asking for it, where its position in a change
+/// feed is broken.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FullRefresh {
+    /// A person has to ask for it.
+    #[default]
+    Manual,
+    /// The next run is a full refresh.
+    Automatic,
+}
+
 /// Whether a table that existed before Headwater built it counts as built.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,

@@ -6,6 +6,7 @@
 
 mod anew;
 mod code;
+mod feeds;
 mod history;
 mod locate;
 mod outside;
@@ -99,6 +100,7 @@ pub async fn observe(
             }
             locate::Place::Exists => readings.push((key, sighting::Look::Exists)),
             locate::Place::NotThere => readings.push((key, sighting::Look::Read(Reading::Absent))),
+            locate::Place::Pushed => readings.push((key, sighting::Look::Pushed)),
             locate::Place::Nowhere { code, reason } => {
                 readings.push((key, sighting::Look::Blind { code, reason }));
             }
@@ -143,6 +145,8 @@ pub async fn observe(
     };
     let attributed = outside::attribute(eyes, known, (pass, now), seen).await?;
     (observed.sightings, observed.inputs_at_start) = attributed;
+    let of = (graph, memory);
+    feeds::look(eyes, of, &locations, &mut observed.sightings).await;
     Ok(observed)
 }
 

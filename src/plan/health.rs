@@ -17,6 +17,7 @@ use super::forecast::{Forecast, forecasts};
 use super::input::PlanInput;
 use super::obstacle::standing_failure;
 use super::outlook::{next_expected, risk};
+use super::position::needs_a_person;
 use super::reason::{clock, sentence};
 use super::standing::{Standing, TableState, must_be_built};
 use crate::state::{DeadlineVerdict, IntentState};
@@ -25,7 +26,7 @@ use crate::state::{DeadlineVerdict, IntentState};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// Its last attempts are exhausted.
+    /// Its last attempts are exhausted, or its position in a change feed is broken: a person has to help.
     Failing,
     /// Its freshness policy is breached.
     Overdue,
@@ -263,7 +264,8 @@ fn judge(
     }
     let is_stale =
         standing.pending.is_some() || unbuilt.is_some() || must_be_built(asset, standing);
-    let health = if standing_failure(input, index, standing).is_some() {
+    let is_held = standing.intent.is_none() && needs_a_person(input, index, standing);
+    let health = if standing_failure(input, index, standing).is_some() || is_held {
         Health::Failing
     } else if breached {
         Health::Overdue

@@ -28,6 +28,7 @@ mod outlook;
 mod parameters;
 mod parts;
 mod patience;
+mod position;
 mod reason;
 mod standing;
 mod verdict;
@@ -39,6 +40,7 @@ pub use health::{Activity, AssetHealth, Health, healths};
 pub use input::PlanInput;
 pub use parameters::{Lasting, ParameterError, lasting_parameters, render_parameters};
 pub use parts::Parts;
+pub use position::{BrokenPosition, PositionLost};
 pub use reason::{Reason, sentence};
 pub use standing::{Standing, TableState, standings};
 

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::query::{each, first, list};
-use super::{build, deadline, intent, search};
+use super::{build, deadline, full_refresh, intent, search};
 use crate::state::{
     CatalogLocation, Consumed, DataCommit, Intent, IntentId, Memory, Observation, ObservedState,
 };
@@ -31,6 +31,7 @@ pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
         search: search::current(connection)?,
         deadlines: deadline::all(connection)?,
         run_times: deadline::run_times(connection)?,
+        full_refreshes: full_refresh::all(connection)?,
     })
 }
 
@@ -65,7 +66,7 @@ fn observations(connection: &Connection) -> Result<BTreeMap<AssetKey, Observatio
 
 fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>>, Fault> {
     let sql = "SELECT asset, table_id, version, committed_at, origin_at, origin_seen, operation,
-                      intent, partitions
+                      intent, partitions, event_at
                FROM data_commit ORDER BY asset, version";
     let mut groups = Groups::default();
     each(connection, "data_commit", sql, (), |cells| {
@@ -81,6 +82,7 @@ fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>
             operation: cells.take()?,
             intent: cells.take::<Option<String>>()?.map(IntentId),
             partitions: cells.maybe_json()?,
+            event_at: cells.maybe_instant()?,
         });
         Ok(())
     })?;

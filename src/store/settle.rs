@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::cells::micros;
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use super::{attempt, build, deadline, intent, outbox};
+use super::{attempt, build, deadline, full_refresh, intent, outbox};
 use crate::state::{
     Basis, Build, BuiltPartitions, Consumed, Failure, Intent, IntentId, IntentState, Outcome,
     Settlement,
@@ -181,6 +181,9 @@ fn succeeded(
             failure: None,
         };
         build::replace(ended.write, asset, &build)?;
+        if intent.full_refresh {
+            full_refresh::built(ended.write, asset, intent)?;
+        }
     }
     ended.close(IntentState::Succeeded, json!({ "produced": produced }))
 }

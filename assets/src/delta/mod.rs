@@ -43,7 +43,9 @@ pub use bounds::{Bound, ColumnRange, Edge};
 pub use commit::{Commit, CommitError, ParsedCommit, TimeSource, Writer, parse_commit};
 pub use partition_tuple::{PartitionColumn, PartitionColumns, PartitionTuple};
 pub use partition_value::PartitionValue;
-pub use reading::{CommitMarker, Continuity, DataHead, KnownHead, Reading, Update};
+pub use reading::{
+    CommitMarker, Continuity, DataHead, KeptChanges, KnownHead, LostChanges, Reading, Update,
+};
 pub use schema::{Compatibility, DataType, Schema, SchemaChange, SchemaChangeKind};
 pub use statistics::FileStatistics;
 pub use table::{Metadata, Protocol, TableState};
