@@ -6,7 +6,7 @@
 mod extents;
 mod positions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -421,6 +421,9 @@ pub struct Intent {
     pub partitions: Option<Extent>,
     /// Whether it builds them anew in full, whatever the positions in change feeds are.
     pub full_refresh: bool,
+    /// The inputs that it reads by changes: their positions are where this run leaves them, whoever writes
+    /// its assets meanwhile.
+    pub feeds: BTreeSet<AssetKey>,
 }
 
 /// The retry rule of an asset, as an intent keeps it.

@@ -116,10 +116,16 @@ impl Asset {
         partitions.filter(|partitions| !partitions.parts().iter().any(dynamic))
     }
 
+    /// Returns what it reads by changes, in key order.
+    pub fn feeds(&self) -> impl Iterator<Item = &AssetKey> {
+        let upstreams = self.upstreams.iter();
+        let feeds = upstreams.filter(|edge| edge.consume == Consume::Changes);
+        feeds.map(|edge| &edge.asset)
+    }
+
     /// Returns whether it reads the change feed of something.
     pub fn reads_changes(&self) -> bool {
-        let mut upstreams = self.upstreams.iter();
-        upstreams.any(|edge| edge.consume == Consume::Changes)
+        self.feeds().next().is_some()
     }
 
     /// Returns whether Headwater may trigger something to build it.

@@ -84,6 +84,7 @@ pub fn new_intent(
         is_found: false,
         partitions: request.partitions.clone(),
         full_refresh: request.full_refresh,
+        feeds: asset.feeds().cloned().collect(),
     })
 }
 

@@ -397,5 +397,6 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         is_found: false,
         partitions: None,
         full_refresh: false,
+        feeds: BTreeSet::new(),
     }
 }

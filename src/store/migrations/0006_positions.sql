@@ -2,6 +2,8 @@
 
 -- 1: the run builds its assets anew in full, whatever the positions in change feeds are.
 ALTER TABLE intent ADD COLUMN full_refresh INTEGER NOT NULL DEFAULT 0 CHECK (full_refresh IN (0, 1));
+-- JSON list of the inputs that are read by changes; NULL for none.
+ALTER TABLE intent ADD COLUMN feeds TEXT;
 
 -- The event time through which the table is complete with the commit; NULL where that was not known.
 ALTER TABLE data_commit ADD COLUMN event_at INTEGER;

@@ -179,6 +179,7 @@ fn intent(id: &str, assets: &[&str]) -> Intent {
         is_found: false,
         partitions: None,
         full_refresh: false,
+        feeds: BTreeSet::new(),
     }
 }
 
