@@ -116,6 +116,11 @@ impl Asset {
         partitions.filter(|partitions| !partitions.parts().iter().any(dynamic))
     }
 
+    /// Returns the column with its event time, where it declares one.
+    pub fn watermark_column(&self) -> Option<&str> {
+        self.watermark.as_ref()?.column.as_deref()
+    }
+
     /// Returns what it reads by changes, in key order.
     pub fn feeds(&self) -> impl Iterator<Item = &AssetKey> {
         let upstreams = self.upstreams.iter();
@@ -279,11 +284,13 @@ impl Evidence {
     }
 }
 
-/// What tells how far an asset is complete in event time.
+/// What tells how far an asset is: in event time, or in what it reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watermark {
     /// The column of its table with the event time, with dots between the names of nested ones.
-    pub column: String,
+    pub column: Option<String>,
+    /// The checkpoint of the streaming query that writes it, which says what it has read.
+    pub checkpoint: Option<String>,
 }
 
 /// How one asset is built by a task of the project.

@@ -18,6 +18,8 @@ pub struct Freshness {
     pub max_lag: Option<Bound>,
     /// Bound on the time since the asset's data last changed. Right for sources.
     pub max_age: Option<Bound>,
+    /// Bound on how far its event time may be behind.
+    pub max_event_lag: Option<Bound>,
     /// Instants at which older changes have to be in.
     pub deadlines: Vec<Deadline>,
 }

@@ -6,6 +6,7 @@
 
 mod anew;
 mod code;
+mod event_time;
 mod feeds;
 mod history;
 mod locate;
@@ -146,6 +147,7 @@ pub async fn observe(
     let attributed = outside::attribute(eyes, known, (pass, now), seen).await?;
     (observed.sightings, observed.inputs_at_start) = attributed;
     let of = (graph, memory);
+    event_time::note(of, found, &mut observed.sightings);
     feeds::look(eyes, of, &locations, &mut observed.sightings).await;
     Ok(observed)
 }
@@ -153,9 +155,8 @@ pub async fn observe(
 /// Returns the columns whose bounds are watched: that of the watermark.
 pub fn watched_columns(graph: &AssetGraph, key: &AssetKey) -> Vec<String> {
     let asset = graph.index_of(key.as_str()).map(|index| graph.asset(index));
-    let watermark = asset.and_then(|asset| asset.watermark.as_ref());
-    let column = watermark.map(|watermark| watermark.column.clone());
-    column.into_iter().collect()
+    let column = asset.and_then(assets::Asset::watermark_column);
+    column.map(str::to_owned).into_iter().collect()
 }
 
 /// What one look changed, with the commits as the log has them, for attribution.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::cause::gather_causes;
 use super::deadline::{DeadlineState, deadline_state};
 use super::decision::Decision;
+use super::event_time::{EventTime, event_times, unjudged};
 use super::forecast::{Forecast, forecasts};
 use super::input::PlanInput;
 use super::obstacle::standing_failure;
@@ -115,6 +116,10 @@ pub struct AssetHealth {
     pub age: Option<TimeDelta>,
     /// Age of the oldest change that it does not show; absent where that cannot be known.
     pub lag: Option<TimeDelta>,
+    /// The event time through which it is complete, UTC, or why that is not known.
+    pub event_watermark: EventTime,
+    /// Time since then, never negative; absent where it is not known.
+    pub event_lag: Option<TimeDelta>,
     /// The time of that change, UTC.
     pub stale_since: Option<DateTime<Utc>>,
     /// When it is expected to be built next, UTC: when it will usually be clean, by how long runs
@@ -153,7 +158,8 @@ pub fn healths(
 ) -> Vec<AssetHealth> {
     let changed_at = newest_changes(input, standings);
     let forecasts = forecasts(input, standings, decisions);
-    let expected = decisions.iter().zip(changed_at).zip(forecasts);
+    let times = changed_at.into_iter().zip(event_times(input, standings));
+    let expected = decisions.iter().zip(times).zip(forecasts);
     let mut healths: Vec<AssetHealth> = input
         .graph
         .indices()
@@ -173,7 +179,11 @@ fn health(
     standings: &[Standing<'_>],
     standing: &Standing<'_>,
     index: AssetIndex,
-    (decision, data_changed_at, forecast): (&Decision, Option<DateTime<Utc>>, Forecast),
+    (decision, (data_changed_at, event_watermark), forecast): (
+        &Decision,
+        (Option<DateTime<Utc>>, EventTime),
+        Forecast,
+    ),
 ) -> AssetHealth {
     let age = data_changed_at.map(|at| (input.now - at).max(TimeDelta::zero()));
     let stale_since = standing.pending.map(|origin| origin.at);
@@ -185,7 +195,11 @@ fn health(
         (None, None) => Some(TimeDelta::zero()),
     };
     let deadline = deadline_state(input, index, standing);
-    let found = (age, lag, deadline, forecast);
+    let event_lag = event_watermark.as_ref().ok();
+    let event_lag = event_lag.map(|at| (input.now - *at).max(TimeDelta::zero()));
+    let bound = input.graph.asset(index).freshness.max_event_lag;
+    let unjudged = unjudged(bound, &event_watermark);
+    let found = (age, lag, (event_lag, unjudged), deadline, forecast);
     let (health, mut reasons) = judge(input, standings, standing, index, found);
     reasons.extend(decision.reasons.iter().map(|reason| HealthReason {
         code: reason.code(),
@@ -199,6 +213,8 @@ fn health(
         data_changed_at,
         age,
         lag,
+        event_watermark,
+        event_lag,
         stale_since,
         next_expected_at: next_expected(input, index, decision, forecast),
         forecast,
@@ -215,9 +231,10 @@ fn judge(
     standings: &[Standing<'_>],
     standing: &Standing<'_>,
     index: AssetIndex,
-    (age, lag, deadline, forecast): (
+    (age, lag, (event_lag, unjudged), deadline, forecast): (
         Option<TimeDelta>,
         Option<TimeDelta>,
+        (Option<TimeDelta>, Option<HealthReason>),
         Option<DeadlineState>,
         Forecast,
     ),
@@ -227,6 +244,12 @@ fn judge(
     let bounds = [
         ("max_lag", "lag", asset.freshness.max_lag, lag),
         ("max_age", "age", asset.freshness.max_age, age),
+        (
+            "max_event_lag",
+            "event lag",
+            asset.freshness.max_event_lag,
+            event_lag,
+        ),
     ];
     let mut breached = false;
     let mut warned = false;
@@ -249,7 +272,7 @@ fn judge(
         warned = true;
         reasons.push(reason);
     }
-    let blindness = blindness(input, index, standing);
+    let blindness = blindness(input, index, standing).or(unjudged);
     if let Some(reason) = &blindness {
         reasons.push(reason.clone());
     }

@@ -19,6 +19,7 @@ mod cause;
 mod deadline;
 mod decision;
 mod due;
+mod event_time;
 mod forecast;
 mod health;
 mod input;
@@ -35,6 +36,7 @@ mod verdict;
 
 pub use deadline::{DeadlineState, Due};
 pub use decision::{Action, Decision, Plan, Request};
+pub use event_time::{EventTime, event_time_at};
 pub use forecast::{Expected, Forecast, forecasts};
 pub use health::{Activity, AssetHealth, Health, healths};
 pub use input::PlanInput;

@@ -160,7 +160,7 @@ fn written(asset: &DeclaredAsset) -> Value {
     put(
         &mut map,
         "watermark",
-        watermark.map(|watermark| json!({ "column": text(&watermark.column) })),
+        watermark.and_then(|watermark| Some(json!({ "column": text(watermark.column.as_ref()?) }))),
     );
     put(&mut map, "owner", asset.owner.as_deref().map(text));
     put(&mut map, "tier", asset.tier);
@@ -276,7 +276,7 @@ prop_compose! {
                 parameters: BTreeMap::from([("asset".to_owned(), "{{ asset }}".to_owned())]),
                 place: place(),
             }),
-            freshness: freshness.map(|(max_lag, max_age)| Freshness { max_lag, max_age, deadlines: Vec::new() }),
+            freshness: freshness.map(|(max_lag, max_age)| Freshness { max_lag, max_age, ..Freshness::default() }),
             automation,
             consistency: after.map(|after| match after {
                 None => Consistency::Latest,
@@ -294,7 +294,8 @@ prop_compose! {
                 None => OutsideWrites::Ignore,
                 Some(margin) => OutsideWrites::Assume { margin },
             }),
-            watermark: watermark.map(|column| Watermark { column }),
+            full_refresh: None,
+            watermark: watermark.map(|column| Watermark { column: Some(column), checkpoint: None }),
             description: owner.clone(),
             partitions: None,
             lookback: None,
