@@ -62,10 +62,21 @@ fn event_time(
         let none = || "its position was pushed without an event time".to_owned();
         return pushed.event_at.ok_or_else(none);
     }
-    let inputs = input.graph.inputs(index);
-    if inputs.is_empty() {
+    if input.graph.inputs(index).is_empty() {
         return Err("it declares no watermark".to_owned());
     }
+    let time = of_inputs(input, (index, asset), times);
+    // What its inputs were at may be forgotten, as where one was made anew; its commit still knows.
+    let noted = newest.and_then(|newest| newest.event_at);
+    time.or_else(|why| noted.ok_or(why))
+}
+
+fn of_inputs(
+    input: &PlanInput<'_>,
+    (index, asset): (AssetIndex, &Asset),
+    times: &[EventTime],
+) -> EventTime {
+    let inputs = input.graph.inputs(index);
     let mut least: Option<DateTime<Utc>> = None;
     for &upstream in inputs {
         let key = &input.graph.asset(upstream).key;
