@@ -21,7 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
-pub use positions::{FullRefreshRequest, PushRefused, Pushed, PushedWord};
+pub use positions::{FullRefreshRequest, PushRefused, Pushed, PushedWord, Pusher};
 
 /// Everything the planner and the protocol need to know of the past.
 #[derive(Debug, Clone, Default)]

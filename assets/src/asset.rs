@@ -118,7 +118,7 @@ impl Asset {
 
     /// Returns the column with its event time, where it declares one.
     pub fn watermark_column(&self) -> Option<&str> {
-        self.watermark.as_ref()?.column.as_deref()
+        Some(self.watermark.as_ref()?.column.as_str())
     }
 
     /// Returns what it reads by changes, in key order.
@@ -284,13 +284,11 @@ impl Evidence {
     }
 }
 
-/// What tells how far an asset is: in event time, or in what it reads.
+/// What tells how far an asset is complete in event time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watermark {
     /// The column of its table with the event time, with dots between the names of nested ones.
-    pub column: Option<String>,
-    /// The checkpoint of the streaming query that writes it, which says what it has read.
-    pub checkpoint: Option<String>,
+    pub column: String,
 }
 
 /// How one asset is built by a task of the project.

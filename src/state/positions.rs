@@ -63,6 +63,19 @@ pub struct Pushed {
     pub event_at: Option<DateTime<Utc>>,
 }
 
+/// Who pushes, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Pusher<'a> {
+    /// Who.
+    pub actor: &'a str,
+    /// When the position was reached, UTC.
+    pub at: DateTime<Utc>,
+    /// The time now, UTC.
+    pub now: DateTime<Utc>,
+    /// Whether positions begin anew with this one: what was consumed of earlier ones means nothing then.
+    pub begins_anew: bool,
+}
+
 /// Table ids of pushed positions begin so: no Delta table has one like it.
 const PREFIX: &str = "pushed-";
 

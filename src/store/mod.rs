@@ -66,7 +66,6 @@ pub use self::check::Integrity;
 pub use self::copy::back_up;
 pub use self::lease::LeaseInfo;
 pub use self::open::OpenMode;
-pub use self::pushed::Pusher;
 pub use self::rebuild::{Rebuilt, rebuild};
 pub use self::restore::{Restore, Restored, restore};
 pub use self::runs::RunFilter;

@@ -5,7 +5,6 @@
 
 use assets::version::{Origin, PassNumber};
 use assets::{AssetKey, TableVersion};
-use chrono::{DateTime, Utc};
 use rusqlite::params;
 use serde_json::json;
 
@@ -13,20 +12,7 @@ use super::fault::Fault;
 use super::query::{Write, first, list};
 use super::{Store, audit, sightings};
 use crate::ports::StateError;
-use crate::state::{DataCommit, IntentId, Observation, ObservedState, PushRefused, Pushed};
-
-/// Who pushes, and when.
-#[derive(Debug, Clone, Copy)]
-pub struct Pusher<'a> {
-    /// Who.
-    pub actor: &'a str,
-    /// When the position was reached, UTC.
-    pub at: DateTime<Utc>,
-    /// The time now, UTC.
-    pub now: DateTime<Utc>,
-    /// Whether positions begin anew with this one: what was consumed of earlier ones means nothing then.
-    pub begins_anew: bool,
-}
+use crate::state::{DataCommit, IntentId, Observation, ObservedState, PushRefused, Pushed, Pusher};
 
 impl Store {
     /// Records a pushed position; returns whether it is news, or why it is not taken.

@@ -8,8 +8,7 @@ use super::super::open::load_app;
 use super::super::{Context, explain, runs};
 use crate::error::{CommandError, Exit};
 use crate::report;
-use crate::state::{Pushed, PushedWord};
-use crate::store::Pusher;
+use crate::state::{Pushed, PushedWord, Pusher};
 
 /// Clocks may be ahead of ours by this much.
 const SKEW: TimeDelta = TimeDelta::minutes(5);

@@ -6,8 +6,8 @@ use assets::AssetKey;
 use headwater::execute::CORRELATION;
 use headwater::ports::{RunState, State};
 use headwater::reconcile::Mode;
-use headwater::state::{FullRefreshRequest, IntentId, Memory, Pushed, PushedWord, RunId};
-use headwater::store::{Pusher, Store};
+use headwater::state::{FullRefreshRequest, IntentId, Memory, Pushed, PushedWord, Pusher, RunId};
+use headwater::store::Store;
 
 use super::declared::{Block, Declared, declare};
 use super::processes::{Passed, Process, Scenery, new_state};

@@ -182,15 +182,14 @@ impl Checks<'_, '_> {
         let At { node, value } = entry?;
         let effect = "event time is not watched";
         self.not_acted_on(value.query.as_ref(), "query", effect);
+        self.not_acted_on(value.checkpoint.as_ref(), "checkpoint", effect);
         let column = if value.query.is_some() || value.checkpoint.is_some() {
             value.column.as_ref()
         } else {
             self.required(value.column.as_ref(), *node, "column")
         };
-        let column = column.and_then(|column| self.not_empty(column));
-        let checkpoint = value.checkpoint.as_ref();
-        let checkpoint = checkpoint.and_then(|checkpoint| self.not_empty(checkpoint));
-        (column.is_some() || checkpoint.is_some()).then_some(Watermark { column, checkpoint })
+        let column = self.not_empty(column?)?;
+        Some(Watermark { column })
     }
 
     fn code_version(&mut self, entry: &AssetEntry) -> Option<CodeVersion> {

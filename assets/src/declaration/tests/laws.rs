@@ -160,7 +160,7 @@ fn written(asset: &DeclaredAsset) -> Value {
     put(
         &mut map,
         "watermark",
-        watermark.and_then(|watermark| Some(json!({ "column": text(watermark.column.as_ref()?) }))),
+        watermark.map(|watermark| json!({ "column": text(&watermark.column) })),
     );
     put(&mut map, "owner", asset.owner.as_deref().map(text));
     put(&mut map, "tier", asset.tier);
@@ -295,7 +295,7 @@ prop_compose! {
                 Some(margin) => OutsideWrites::Assume { margin },
             }),
             full_refresh: None,
-            watermark: watermark.map(|column| Watermark { column: Some(column), checkpoint: None }),
+            watermark: watermark.map(|column| Watermark { column }),
             description: owner.clone(),
             partitions: None,
             lookback: None,
