@@ -198,8 +198,14 @@ fn health(
     let event_lag = event_watermark.as_ref().ok();
     let event_lag = event_lag.map(|at| (input.now - *at).max(TimeDelta::zero()));
     let bound = input.graph.asset(index).freshness.max_event_lag;
-    let unjudged = unjudged(bound, &event_watermark);
-    let found = (age, lag, (event_lag, unjudged), deadline, forecast);
+    let found = Found {
+        age,
+        lag,
+        event_lag,
+        unjudged: unjudged(bound, &event_watermark),
+        deadline,
+        forecast,
+    };
     let (health, mut reasons) = judge(input, standings, standing, index, found);
     reasons.extend(decision.reasons.iter().map(|reason| HealthReason {
         code: reason.code(),
@@ -225,20 +231,33 @@ fn health(
     }
 }
 
+/// What an asset is judged by, beside how it stands.
+struct Found {
+    age: Option<TimeDelta>,
+    lag: Option<TimeDelta>,
+    event_lag: Option<TimeDelta>,
+    /// Why a bound on the event lag cannot be judged, if so.
+    unjudged: Option<HealthReason>,
+    deadline: Option<DeadlineState>,
+    forecast: Forecast,
+}
+
 /// The first health, from the worst, whose claim is true, with the facts behind it.
 fn judge(
     input: &PlanInput<'_>,
     standings: &[Standing<'_>],
     standing: &Standing<'_>,
     index: AssetIndex,
-    (age, lag, (event_lag, unjudged), deadline, forecast): (
-        Option<TimeDelta>,
-        Option<TimeDelta>,
-        (Option<TimeDelta>, Option<HealthReason>),
-        Option<DeadlineState>,
-        Forecast,
-    ),
+    found: Found,
 ) -> (Health, Vec<HealthReason>) {
+    let Found {
+        age,
+        lag,
+        event_lag,
+        unjudged,
+        deadline,
+        forecast,
+    } = found;
     let asset = input.graph.asset(index);
     let mut reasons = Vec::new();
     let bounds = [
