@@ -10,7 +10,7 @@ use crate::project::ProjectError;
 use crate::store::codes::code_of;
 
 /// The error codes of the command line with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 25] = [
+pub const CODES: [(&str, &str); 28] = [
     ("C000", "a fault of Headwater itself"),
     ("C001", "no project file was found"),
     ("C002", "the project has errors"),
@@ -36,6 +36,9 @@ pub const CODES: [(&str, &str); 25] = [
     ("C022", "a variable for object stores cannot be used"),
     ("C023", "the range of versions is empty"),
     ("C024", "there is no such partition"),
+    ("C025", "the asset is not built here"),
+    ("C026", "the asset has a log of its own"),
+    ("C027", "the position is not taken"),
 ];
 
 /// How a command ends. The numbers are documented and never change.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assets::delta::contents::{PartitionNews, Watch};
-use assets::delta::{Commit, KnownHead, Reading, Unreadable};
+use assets::delta::{Commit, KeptChanges, KnownHead, Reading, Unreadable};
 use assets::task::JobReference;
 use assets::version::{CodeVersion, PassNumber};
 use assets::{AssetKey, Relation};
@@ -52,6 +52,13 @@ pub trait Tables: Send + Sync {
         location: &TableLocation,
         at: DateTime<Utc>,
     ) -> Result<Vec<Commit>, Unreadable>;
+    /// Looks from which version on the changes of a table can be read up to its head, at `asked` or later.
+    async fn kept_changes(
+        &self,
+        location: &TableLocation,
+        head: &KnownHead,
+        asked: u64,
+    ) -> Result<KeptChanges, Unreadable>;
 }
 
 /// Where a table lies.

@@ -5,8 +5,9 @@
 
 mod checked;
 mod extents;
+mod positions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use checked::{CheckResult, CheckResults, CheckStatus};
 pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
+pub use positions::{FullRefreshRequest, PushRefused, Pushed, PushedWord, Pusher};
 
 /// Everything the planner and the protocol need to know of the past.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +53,8 @@ pub struct Memory {
     pub run_times: BTreeMap<AssetKey, RunTimes>,
     /// What came of checks.
     pub checks: CheckResults,
+    /// The assets that a person wants built anew in full, until a run did.
+    pub full_refreshes: BTreeMap<AssetKey, FullRefreshRequest>,
 }
 
 /// What came of a deadline.
@@ -194,6 +198,9 @@ pub struct DataCommit {
     /// The partitions in which it changed data, of an asset that is built by partitions; absent for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Extent>,
+    /// The event time through which the table is complete with this commit, UTC, where that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_at: Option<DateTime<Utc>>,
 }
 
 /// What the content of an asset incorporates of one upstream.
@@ -217,6 +224,8 @@ pub enum Basis {
     Run,
     /// The commit's `userMetadata` says so.
     Stamp,
+    /// The checkpoint of the streaming query that wrote it says so.
+    Checkpoint,
     /// Assumed: the heads at the start of the run that wrote it.
     RunStart,
     /// Assumed: the heads at the commit's time less a margin.
@@ -224,6 +233,15 @@ pub enum Basis {
 }
 
 impl Basis {
+    /// Every basis, best first.
+    pub const ALL: [Self; 5] = [
+        Self::Run,
+        Self::Stamp,
+        Self::Checkpoint,
+        Self::RunStart,
+        Self::CommitTime,
+    ];
+
     /// Returns whether the version is an assumption, to be labelled wherever it is shown.
     pub fn is_assumed(self) -> bool {
         matches!(self, Self::RunStart | Self::CommitTime)
@@ -234,6 +252,7 @@ impl Basis {
         match self {
             Self::Run => "run",
             Self::Stamp => "stamp",
+            Self::Checkpoint => "checkpoint",
             Self::RunStart => "run_start",
             Self::CommitTime => "commit_time",
         }
@@ -404,6 +423,11 @@ pub struct Intent {
     pub is_found: bool,
     /// The partitions that it builds; absent for the whole of its assets.
     pub partitions: Option<Extent>,
+    /// Whether it builds them anew in full, whatever the positions in change feeds are.
+    pub full_refresh: bool,
+    /// The inputs that it reads by changes: their positions are where this run leaves them, whoever writes
+    /// its assets meanwhile.
+    pub feeds: BTreeSet<AssetKey>,
 }
 
 /// The retry rule of an asset, as an intent keeps it.

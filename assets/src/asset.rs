@@ -16,7 +16,7 @@ use crate::diagnostic::Place;
 use crate::key::AssetKey;
 use crate::partition::{MappingSpec, Part, Partitions};
 use crate::policy::{
-    Adoption, Automation, CodeChanges, Consistency, Freshness, OutsideWrites, Retry,
+    Adoption, Automation, CodeChanges, Consistency, Freshness, FullRefresh, OutsideWrites, Retry,
 };
 use crate::relation::Relation;
 use crate::task::TaskName;
@@ -53,6 +53,8 @@ pub struct Asset {
     pub adopt: Adoption,
     /// What writes mean that nobody here triggered.
     pub outside_writes: OutsideWrites,
+    /// Whether it is built anew in full by itself where its position in a change feed is broken.
+    pub full_refresh: FullRefresh,
     /// What tells how far it is complete in event time.
     pub watermark: Option<Watermark>,
     /// How it divides into partitions; absent for one that is a whole.
@@ -97,6 +99,7 @@ impl Asset {
             code_version: None,
             adopt: Adoption::default(),
             outside_writes: OutsideWrites::default(),
+            full_refresh: FullRefresh::default(),
             watermark: None,
             partitions: None,
             lookback: None,
@@ -118,6 +121,23 @@ impl Asset {
         let dynamic = |part: &Part| matches!(part, Part::Dynamic(_));
         let partitions = self.partitions.as_ref();
         partitions.filter(|partitions| !partitions.parts().iter().any(dynamic))
+    }
+
+    /// Returns the column with its event time, where it declares one.
+    pub fn watermark_column(&self) -> Option<&str> {
+        Some(self.watermark.as_ref()?.column.as_str())
+    }
+
+    /// Returns what it reads by changes, in key order.
+    pub fn feeds(&self) -> impl Iterator<Item = &AssetKey> {
+        let upstreams = self.upstreams.iter();
+        let feeds = upstreams.filter(|edge| edge.consume == Consume::Changes);
+        feeds.map(|edge| &edge.asset)
+    }
+
+    /// Returns whether it reads the change feed of something.
+    pub fn reads_changes(&self) -> bool {
+        self.feeds().next().is_some()
     }
 
     /// Returns whether Headwater may trigger something to build it.

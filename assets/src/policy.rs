@@ -18,6 +18,8 @@ pub struct Freshness {
     pub max_lag: Option<Bound>,
     /// Bound on the time since the asset's data last changed. Right for sources.
     pub max_age: Option<Bound>,
+    /// Bound on how far its event time may be behind.
+    pub max_event_lag: Option<Bound>,
     /// Instants at which older changes have to be in.
     pub deadlines: Vec<Deadline>,
 }
@@ -106,6 +108,20 @@ impl CodeChanges {
             AssetKind::Source | AssetKind::Ephemeral | AssetKind::Exposure => Self::Ignore,
         }
     }
+}
+
+/// Whether an asset is built anew in full without a person asking for it, where its position in a change
+/// feed is broken.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FullRefresh {
+    /// A person has to ask for it.
+    #[default]
+    Manual,
+    /// The next run is a full refresh.
+    Automatic,
 }
 
 /// Whether a table that existed before Headwater built it counts as built.

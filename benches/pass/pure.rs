@@ -175,6 +175,7 @@ pub(crate) fn everything_fresh(loaded: &Loaded) -> Memory {
             operation: Some("WRITE".to_owned()),
             intent: None,
             partitions: None,
+            event_at: None,
         };
         memory.commits.insert(key.clone(), vec![commit]);
         let observation = Observation {

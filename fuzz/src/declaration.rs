@@ -52,10 +52,13 @@ pub fn asset_file(bytes: &[u8]) {
     for asset in &assets {
         assert_inside(&asset.place, bytes);
         assert!(asset.tier.is_none_or(|tier| tier >= 1), "{asset:?}");
-        let bounds = asset
-            .freshness
-            .iter()
-            .flat_map(|freshness| [freshness.max_lag, freshness.max_age]);
+        let bounds = asset.freshness.iter().flat_map(|freshness| {
+            [
+                freshness.max_lag,
+                freshness.max_age,
+                freshness.max_event_lag,
+            ]
+        });
         for bound in bounds.flatten() {
             assert!(
                 bound.warn.is_none_or(|warn| warn <= bound.limit),
@@ -178,6 +181,9 @@ fn without_places(mut assets: Vec<DeclaredAsset>) -> Vec<DeclaredAsset> {
         }
         if let Some(binding) = &mut asset.task {
             binding.place = nowhere.clone();
+        }
+        for check in asset.checks.iter_mut().flatten() {
+            check.place = nowhere.clone();
         }
     }
     assets

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use assets::AssetKey;
 use assets::delta::reading::fingerprint;
-use assets::delta::{Commit, Reading, Unreadable};
+use assets::delta::{Commit, KeptChanges, KnownHead, Reading, Unreadable};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::buckets::Buckets;
 use crate::delta_log::{
     Ask, BucketStore, Cost, LocalStore, Location, LogStore, Look, Options, Request,
-    data_commits_back_to, read_many,
+    data_commits_back_to, kept_changes, read_many,
 };
 use crate::ports::{Counting, TableLocation, TableRequest, Tables};
 
@@ -143,15 +143,34 @@ impl Tables for LogTables {
     ) -> Result<Vec<Commit>, Unreadable> {
         let store = self.store(location)?;
         let place = store.place().to_owned();
-        tokio::task::spawn_blocking(move || data_commits_back_to(store.as_ref(), at))
-            .await
-            .unwrap_or_else(|error| {
-                Err(Unreadable::Unreachable {
-                    path: place,
-                    detail: error.to_string(),
-                })
-            })
+        aside(place, move || data_commits_back_to(store.as_ref(), at)).await
     }
+
+    async fn kept_changes(
+        &self,
+        location: &TableLocation,
+        head: &KnownHead,
+        asked: u64,
+    ) -> Result<KeptChanges, Unreadable> {
+        let store = self.store(location)?;
+        let (place, head) = (store.place().to_owned(), head.clone());
+        aside(place, move || kept_changes(store.as_ref(), &head, asked)).await
+    }
+}
+
+/// Reads on a thread that may block.
+async fn aside<T: Send + 'static>(
+    place: String,
+    read: impl FnOnce() -> Result<T, Unreadable> + Send + 'static,
+) -> Result<T, Unreadable> {
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|error| {
+            Err(Unreadable::Unreachable {
+                path: place,
+                detail: error.to_string(),
+            })
+        })
 }
 
 /// Tables that are read together.

@@ -24,6 +24,7 @@ use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
 use super::state::StateArgs;
 use super::status::StatusArgs;
+use super::watermark::WatermarkArgs;
 use crate::telemetry::LogFormat;
 
 const EXIT_CODES: &str = "\
@@ -198,6 +199,11 @@ pub enum Command {
     /// What was started, for which assets and versions, how it ended, and the two ways to
     /// interfere: cancel a run, and let an asset be tried again that failed.
     Runs(RunsArgs),
+    /// Say how far an asset is that has no log to read
+    ///
+    /// For sources that no Delta log tells of: another system, a file drop, a warehouse. What is pushed is an
+    /// observation like any other: a greater position is a change that the next pass sees.
+    Watermark(WatermarkArgs),
     /// Check project, state, credentials, jobs and tables
     ///
     /// Checks everything that a pass rests on, and says of each what was found and what to do: the

@@ -97,15 +97,22 @@ fn text(document: &Value) -> String {
             .to_owned()
     };
     let mut text = format!("{}\n", word("verdict"));
-    let mut about = Table::new(&["ASSET", "KIND", "HEALTH", "ACTION", "TASK", "DATA CHANGED"]);
-    about.row(vec![
+    let is_timed = document
+        .get("event_watermark")
+        .is_some_and(Value::is_string);
+    let mut columns = vec!["ASSET", "KIND", "HEALTH", "ACTION", "TASK", "DATA CHANGED"];
+    columns.extend(is_timed.then_some("EVENT TIME"));
+    let mut about = Table::new(&columns);
+    let mut cells = vec![
         Cell::new(word("asset"), Tone::Strong),
         Cell::plain(word("asset_kind")),
         Cell::plain(word("health")),
         Cell::plain(word("action")),
         Cell::plain(word("task")),
         Cell::plain(word("data_changed_at")),
-    ]);
+    ];
+    cells.extend(is_timed.then(|| Cell::plain(word("event_watermark"))));
+    about.row(cells);
     push(&mut text, "", &about);
     if let Some(partition) = document.get("partition") {
         let word = |name: &str| partition.get(name).and_then(Value::as_str).unwrap_or("-");

@@ -56,6 +56,7 @@ struct AssetItem {
 struct FreshnessItem {
     max_lag: Option<BoundItem>,
     max_age: Option<BoundItem>,
+    max_event_lag: Option<BoundItem>,
     deadlines: Vec<DeadlineItem>,
 }
 
@@ -153,6 +154,7 @@ fn freshness_item(freshness: &Freshness) -> FreshnessItem {
     FreshnessItem {
         max_lag: freshness.max_lag.map(bound),
         max_age: freshness.max_age.map(bound),
+        max_event_lag: freshness.max_event_lag.map(bound),
         deadlines: freshness.deadlines.iter().map(deadline_item).collect(),
     }
 }
@@ -227,6 +229,7 @@ fn freshness_words(freshness: &Freshness) -> String {
     let bounds = [
         bound("lag", freshness.max_lag),
         bound("age", freshness.max_age),
+        bound("event lag", freshness.max_event_lag),
     ];
     let deadlines = freshness.deadlines.iter();
     let deadlines = deadlines.map(|deadline| format!("by {}", deadline.schedule));

@@ -13,6 +13,7 @@ mod demo;
 pub mod diagnostics;
 mod doctor;
 mod explain;
+mod full_refresh;
 mod history;
 pub mod human;
 mod init;
@@ -33,6 +34,7 @@ mod status;
 pub mod table;
 mod validate;
 mod watching;
+mod watermark;
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -136,6 +138,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Status(args) => status::run(context, args),
         Command::Explain(args) => explain::run(context, args),
         Command::Runs(args) => runs::run(context, args),
+        Command::Watermark(args) => watermark::run(context, args),
         Command::Doctor(args) => block_on(doctor::run(context, *args)),
         Command::State(args) => block_on(state::run(context, args)),
         Command::Schema(args) => schema::run(context, *args),

@@ -9,7 +9,7 @@ use lineage::{AssetIndex, Selection};
 use super::arguments::{SelectArgs, duration};
 use super::open::load_app;
 use super::progress::Progress;
-use super::{Context, plan, select, watching};
+use super::{Context, full_refresh, plan, select, watching};
 use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
 use crate::execute::Sent;
@@ -29,7 +29,8 @@ const GRACE: Duration = Duration::from_secs(4);
 #[command(
     after_help = "Examples:\n  * * * * *  cd /srv/lakehouse && headwater reconcile -q\n  \
                   headwater reconcile --wait --timeout 30m\n  headwater reconcile --watch\n  \
-                  headwater reconcile tag:finance --dry-run"
+                  headwater reconcile tag:finance --dry-run\n  \
+                  headwater reconcile --full-refresh silver.orders"
 )]
 pub struct ReconcileArgs {
     /// Which assets may be run.
@@ -47,6 +48,9 @@ pub struct ReconcileArgs {
     /// With --watch: look at least this often
     #[arg(long, value_name = "DURATION", value_parser = interval, default_value = "10s", requires = "watch")]
     pub interval: TimeDelta,
+    /// Build this asset anew in full, whatever its position in a change feed is; may be given again
+    #[arg(long, value_name = "ASSET", conflicts_with = "dry_run")]
+    pub full_refresh: Vec<String>,
     /// Say what would be done, as `headwater plan` does
     #[arg(long, conflicts_with_all = ["wait", "watch"])]
     pub dry_run: bool,
@@ -77,6 +81,7 @@ pub(super) async fn run(context: &Context, args: &ReconcileArgs) -> Result<Exit,
         app.require_workspace()?;
     }
     let store = app.open_state()?;
+    full_refresh::request(context, &app, &store, &args.full_refresh)?;
     let mut session = Session::begin(context, app, store, selection)?;
     let mut signals = Signals::catch()?;
     let done = if args.watch {

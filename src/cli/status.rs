@@ -78,30 +78,31 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CommandE
 
 fn table(app: &App, memory: &Memory, shown: &[&AssetHealth]) -> String {
     let now = app.clock().now();
-    let mut table = Table::new(&[
-        "ASSET",
-        "HEALTH",
-        "ACTIVITY",
-        "DATA AS OF",
-        "LAG",
-        "OWNER",
-        "WHY",
-    ]);
+    // Few projects watch event time, and columns are dear.
+    let has_event_time = shown.iter().any(|health| health.event_watermark.is_ok());
+    let mut columns = vec!["ASSET", "HEALTH", "ACTIVITY", "DATA AS OF", "LAG"];
+    columns.extend(has_event_time.then_some("EVENT LAG"));
+    columns.extend(["OWNER", "WHY"]);
+    let mut table = Table::new(&columns);
     for health in shown {
         let asset = app.graph.asset(health.asset);
         let activity = match health.activity {
             Activity::Idle => "",
             Activity::Queued | Activity::Running | Activity::Retrying => health.activity.as_str(),
         };
-        table.row(vec![
+        let mut cells = vec![
             Cell::new(&asset.key, Tone::Strong),
             Cell::new(health.health.as_str(), tone(health.health)),
             Cell::plain(activity),
             Cell::optional(health.data_changed_at.map(|at| human::distance(at, now))),
             Cell::optional(health.lag.filter(|lag| !lag.is_zero()).map(human::duration)),
+        ];
+        cells.extend(has_event_time.then(|| Cell::optional(health.event_lag.map(human::duration))));
+        cells.extend([
             Cell::optional(asset.owner.as_ref()),
             Cell::plain(why(health)),
         ]);
+        table.row(cells);
     }
     let mut text = table.render();
     text.push_str(&incidents(app, shown));

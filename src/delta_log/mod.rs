@@ -8,6 +8,7 @@
 //!   counted where that is asked (`counting`, `checkpoint`)
 //! - [`read_many`]: many tables at once, none held up by a store that hangs
 //! - [`history`], [`data_commits_back_to`]: commits of the past
+//! - [`kept_changes`]: from which version on changes can be read
 //! - [`Location`]: where a declared location lies
 //!
 //! A store is seen through [`LogStore`] only: looking for one file, reading one, listing all.
@@ -16,6 +17,7 @@ mod ask;
 mod bucket;
 mod checkpoint;
 mod counting;
+mod feed;
 mod history;
 mod listing;
 mod local;
@@ -32,6 +34,7 @@ mod window;
 
 use assets::delta::{Continuity, KnownHead, Reading};
 
+pub use feed::kept_changes;
 pub use history::{data_commits_back_to, history};
 pub use location::{Bucket, BucketLocation, Location};
 pub use many::{Options, Request, Stuck, read_many};

@@ -198,6 +198,8 @@ impl<'a> Ways<'a> {
             first_sent_at: Some(began_at),
             last_sent_at: Some(began_at),
             partitions: None,
+            full_refresh: false,
+            feeds: BTreeSet::new(),
             run_id: Some(run.id),
             url: run.url.clone(),
             cancel_requested_at: None,

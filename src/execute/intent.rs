@@ -83,6 +83,8 @@ pub fn new_intent(
         cancel_requested_at: None,
         is_found: false,
         partitions: request.partitions.clone(),
+        full_refresh: request.full_refresh,
+        feeds: asset.feeds().cloned().collect(),
     })
 }
 

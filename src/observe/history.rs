@@ -297,6 +297,7 @@ impl Learned {
                 operation: Some("before the readable log".to_owned()),
                 intent: None,
                 partitions: None,
+                event_at: None,
             };
             commits.insert(0, lost);
         }

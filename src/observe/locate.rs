@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use lineage::AssetGraph;
 
-use super::sighting::{VANISHED, VANISHED_REASON};
+use super::sighting::{VANISHED, VANISHED_REASON, is_pushed};
 use crate::ports::{Catalog, JobsError, TableLocation};
 use crate::state::{CatalogLocation, Memory, ObservedState};
 
@@ -27,6 +27,8 @@ pub(super) enum Place {
     Exists,
     /// The catalog has no such relation.
     NotThere,
+    /// There is no log, and somebody says how far it is.
+    Pushed,
     /// Nobody can say.
     Nowhere { code: &'static str, reason: String },
 }
@@ -72,10 +74,20 @@ pub(super) async fn locate(
     let by_asset = assets
         .into_iter()
         .map(|asset| {
-            (
-                asset.key.clone(),
-                place(asset, memory, &answers, catalog_problem.as_deref()),
-            )
+            let place = place(asset, memory, &answers, catalog_problem.as_deref());
+            let is_nowhere = matches!(
+                place,
+                Place::Nowhere {
+                    code: "no_location",
+                    ..
+                }
+            );
+            let place = if is_nowhere && is_pushed(memory, &asset.key) {
+                Place::Pushed
+            } else {
+                place
+            };
+            (asset.key.clone(), place)
         })
         .collect();
     Places {

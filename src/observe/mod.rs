@@ -6,6 +6,8 @@
 
 mod anew;
 mod code;
+mod event_time;
+mod feeds;
 mod history;
 mod locate;
 mod outside;
@@ -100,6 +102,7 @@ pub async fn observe(
             }
             locate::Place::Exists => readings.push((key, sighting::Look::Exists)),
             locate::Place::NotThere => readings.push((key, sighting::Look::Read(Reading::Absent))),
+            locate::Place::Pushed => readings.push((key, sighting::Look::Pushed)),
             locate::Place::Nowhere { code, reason } => {
                 readings.push((key, sighting::Look::Blind { code, reason }));
             }
@@ -144,6 +147,9 @@ pub async fn observe(
     };
     let attributed = outside::attribute(eyes, known, (pass, now), seen).await?;
     (observed.sightings, observed.inputs_at_start) = attributed;
+    let of = (graph, memory);
+    event_time::note(of, found, &mut observed.sightings);
+    feeds::look(eyes, of, &locations, &mut observed.sightings).await;
     Ok(observed)
 }
 
@@ -151,8 +157,8 @@ pub async fn observe(
 /// the order of their names.
 pub fn watched_columns(graph: &AssetGraph, key: &AssetKey) -> Vec<Watch> {
     let asset = graph.index_of(key.as_str()).map(|index| graph.asset(index));
-    let watermark = asset.and_then(|asset| asset.watermark.as_ref());
-    let range = watermark.map(|watermark| Watch::Range(watermark.column.clone()));
+    let watermark = asset.and_then(assets::Asset::watermark_column);
+    let range = watermark.map(|column| Watch::Range(column.to_owned()));
     let checks = asset.into_iter().flat_map(|asset| &asset.checks);
     let counted = checks.flat_map(|check| check.rule.counted_columns());
     let nulls: BTreeSet<&String> = counted.collect();

@@ -14,7 +14,7 @@ use lineage::AssetGraph;
 
 use super::Seen;
 use crate::ports::Sighting;
-use crate::state::{Build, DataCommit, Memory, Observation, ObservedState};
+use crate::state::{Build, DataCommit, Memory, Observation, ObservedState, Pushed};
 
 /// The code of the state between "it was there" and "it is gone".
 pub(super) const VANISHED: &str = "vanished";
@@ -29,6 +29,8 @@ pub(super) enum Look {
     Read(Reading),
     /// It exists and has no log of its own.
     Exists,
+    /// It has no log, and somebody says how far it is.
+    Pushed,
     /// There was nothing to look at.
     Blind { code: &'static str, reason: String },
 }
@@ -58,6 +60,7 @@ pub(super) fn sight(
             }
             seen
         }
+        Look::Pushed => changed_state(previous, key, ObservedState::Ok, now),
         Look::Read(Reading::Unchanged) => changed_state(previous, key, ObservedState::Ok, now),
         Look::Read(Reading::Unknown(problem)) => {
             changed_state(previous, key, unknown(&problem), now)
@@ -65,8 +68,19 @@ pub(super) fn sight(
         // The head of what is gone is kept: should the same log stand there again, as after a disk
         // that was not mounted, everything is as before; another log is told by it.
         Look::Read(Reading::Absent) => changed_state(previous, key, absent(previous), now),
-        Look::Read(Reading::Read(update)) => Some(read(previous, key, *update, (pass, now))),
+        Look::Read(Reading::Read(update)) => {
+            let mut seen = read(previous, key, *update, (pass, now));
+            // What was pushed has no order with what a log tells.
+            seen.sighting.forget_commits |= is_pushed(memory, key);
+            Some(seen)
+        }
     }
+}
+
+/// Whether what is known of an asset was pushed.
+pub(super) fn is_pushed(memory: &Memory, key: &AssetKey) -> bool {
+    let newest = memory.commits.get(key).and_then(|commits| commits.last());
+    newest.is_some_and(|newest| Pushed::of(newest).is_some())
 }
 
 /// A view that was there before us: its code is taken to be today's.
@@ -209,6 +223,7 @@ pub(super) fn data_commit(table_id: &TableId, commit: &Commit, pass: PassNumber)
         operation: commit.operation.clone(),
         intent: None,
         partitions: None,
+        event_at: None,
     }
 }
 
@@ -251,5 +266,6 @@ fn lost_commit(
         operation: Some(operation.to_owned()),
         intent: None,
         partitions: None,
+        event_at: None,
     })
 }

@@ -15,6 +15,7 @@ use lineage::AssetIndex;
 use super::decision::{Action, Decision, Plan, Request};
 use super::input::PlanInput;
 use super::parameters::{Told, partitions_told};
+use super::position::{asked, is_full_refresh};
 use super::reason::{Reason, sentence};
 use super::standing::Standing;
 use super::verdict::Verdict;
@@ -225,6 +226,9 @@ fn request(
 ) -> Request {
     let asset = input.graph.asset(index);
     let consumption = input.memory.consumption.get(&asset.key);
+    let full_refresh = is_full_refresh(input, index, standing);
+    let partitions = extent(input, index, verdict, task);
+    let set = partitions.as_ref().map(|extent| &extent.partitions);
     let mut inputs: BTreeMap<AssetKey, Option<TableVersion>> = BTreeMap::new();
     let mut consumed = BTreeMap::new();
     for &upstream in input.graph.inputs(index) {
@@ -236,8 +240,15 @@ fn request(
             .and_then(|commits| commits.last());
         inputs.insert(key.clone(), newest.map(|commit| commit.version.clone()));
         let known = consumption.and_then(|consumption| consumption.get(key));
-        consumed.insert(key.clone(), known.and_then(|known| known.version.clone()));
+        let known = known.filter(|_| !full_refresh);
+        let version = known.and_then(|known| match (set, newest) {
+            (Some(set), Some(newest)) => known.least_of(set, &newest.version.table_id),
+            (Some(_) | None, _) => known.version.as_ref(),
+        });
+        consumed.insert(key.clone(), version.cloned());
     }
+    let beginnings = standing.beginnings.iter().filter(|_| !full_refresh);
+    let beginnings = beginnings.map(|(of, version)| (input.graph.asset(*of).key.clone(), *version));
     Request {
         task: task.clone(),
         asset: asset.key.clone(),
@@ -250,13 +261,29 @@ fn request(
             .filter_map(|b| b.origin)
             .reduce(Origin::oldest),
         degraded_by: verdict.degraded_by.clone(),
-        partitions: verdict.partitions.as_ref().and_then(|set| {
-            let definition = asset.planned_partitions()?;
-            Some(Extent {
-                ordinals: definition.ordinals_id().into(),
-                partitions: at_once(asset, input.tasks.get(task), set),
-            })
-        }),
+        partitions,
+        full_refresh,
+        beginnings: beginnings.collect(),
         reason: verdict.reasons.first().map(sentence).unwrap_or_default(),
     }
+}
+
+/// The partitions that a run builds; none for an asset that is built as a whole. A full refresh builds no
+/// partition that has not to be built anew.
+fn extent(
+    input: &PlanInput<'_>,
+    index: AssetIndex,
+    verdict: &Verdict,
+    task: &TaskName,
+) -> Option<Extent> {
+    let asset = input.graph.asset(index);
+    let mut wanted = verdict.partitions.clone()?;
+    let definition = asset.planned_partitions()?;
+    if let Some(asked) = asked(input, index) {
+        wanted = asked.remaining_of(&definition.ordinals_id(), &wanted);
+    }
+    Some(Extent {
+        ordinals: definition.ordinals_id().into(),
+        partitions: at_once(asset, input.tasks.get(task), &wanted),
+    })
 }

@@ -89,6 +89,10 @@ pub struct Request {
     pub degraded_by: Vec<AssetKey>,
     /// The partitions to build; absent for the whole of the asset.
     pub partitions: Option<Extent>,
+    /// Whether it builds them anew in full: nothing that was consumed counts.
+    pub full_refresh: bool,
+    /// The first version to read of a changed feed, where that is not the one after what was consumed.
+    pub beginnings: BTreeMap<AssetKey, u64>,
     /// Why, one sentence.
     pub reason: String,
 }

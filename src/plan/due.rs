@@ -11,6 +11,7 @@ use lineage::AssetIndex;
 
 use super::input::PlanInput;
 use super::patience::{SKEW, still_waits};
+use super::position::needs_a_person;
 use super::standing::{Standing, must_be_built};
 
 /// Whether a condition holds.
@@ -279,6 +280,9 @@ pub(super) fn is_coming(input: &PlanInput<'_>, index: AssetIndex, standing: &Sta
     // What is under way is not called back.
     if standing.intent.is_some() {
         return true;
+    }
+    if needs_a_person(input, index, standing) {
+        return false;
     }
     let window = asset.automation.pacing().window.as_ref();
     let facts = Facts {

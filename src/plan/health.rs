@@ -13,11 +13,13 @@ use serde::Serialize;
 use super::cause::gather_causes;
 use super::deadline::{DeadlineState, deadline_state};
 use super::decision::Decision;
+use super::event_time::{EventTime, event_times, unjudged};
 use super::forecast::{Forecast, forecasts};
 use super::gates::speaking_against;
 use super::input::PlanInput;
 use super::obstacle::standing_failure;
 use super::outlook::{next_expected, risk};
+use super::position::needs_a_person;
 use super::reason::{clock, sentence};
 use super::standing::{Standing, TableState, must_be_built};
 use crate::state::{DeadlineVerdict, IntentState};
@@ -26,7 +28,8 @@ use crate::state::{DeadlineVerdict, IntentState};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// Its last attempts are exhausted, or a check that holds its readers failed.
+    /// Its last attempts are exhausted, a check that holds its readers failed, or its position in a change
+    /// feed is broken: a person has to help.
     Failing,
     /// Its freshness policy is breached.
     Overdue,
@@ -115,6 +118,10 @@ pub struct AssetHealth {
     pub age: Option<TimeDelta>,
     /// Age of the oldest change that it does not show; absent where that cannot be known.
     pub lag: Option<TimeDelta>,
+    /// The event time through which it is complete, UTC, or why that is not known.
+    pub event_watermark: EventTime,
+    /// Time since then, never negative; absent where it is not known.
+    pub event_lag: Option<TimeDelta>,
     /// The time of that change, UTC.
     pub stale_since: Option<DateTime<Utc>>,
     /// When it is expected to be built next, UTC: when it will usually be clean, by how long runs
@@ -153,7 +160,8 @@ pub fn healths(
 ) -> Vec<AssetHealth> {
     let changed_at = newest_changes(input, standings);
     let forecasts = forecasts(input, standings, decisions);
-    let expected = decisions.iter().zip(changed_at).zip(forecasts);
+    let times = changed_at.into_iter().zip(event_times(input, standings));
+    let expected = decisions.iter().zip(times).zip(forecasts);
     let mut healths: Vec<AssetHealth> = input
         .graph
         .indices()
@@ -173,7 +181,11 @@ fn health(
     standings: &[Standing<'_>],
     standing: &Standing<'_>,
     index: AssetIndex,
-    (decision, data_changed_at, forecast): (&Decision, Option<DateTime<Utc>>, Forecast),
+    (decision, (data_changed_at, event_watermark), forecast): (
+        &Decision,
+        (Option<DateTime<Utc>>, EventTime),
+        Forecast,
+    ),
 ) -> AssetHealth {
     let age = data_changed_at.map(|at| (input.now - at).max(TimeDelta::zero()));
     let stale_since = standing.pending.map(|origin| origin.at);
@@ -185,7 +197,17 @@ fn health(
         (None, None) => Some(TimeDelta::zero()),
     };
     let deadline = deadline_state(input, index, standing);
-    let found = (age, lag, deadline, forecast);
+    let event_lag = event_watermark.as_ref().ok();
+    let event_lag = event_lag.map(|at| (input.now - *at).max(TimeDelta::zero()));
+    let bound = input.graph.asset(index).freshness.max_event_lag;
+    let found = Found {
+        age,
+        lag,
+        event_lag,
+        unjudged: unjudged(bound, &event_watermark),
+        deadline,
+        forecast,
+    };
     let (health, mut reasons) = judge(input, standings, standing, index, found);
     reasons.extend(decision.reasons.iter().map(|reason| HealthReason {
         code: reason.code(),
@@ -199,6 +221,8 @@ fn health(
         data_changed_at,
         age,
         lag,
+        event_watermark,
+        event_lag,
         stale_since,
         next_expected_at: next_expected(input, index, decision, forecast),
         forecast,
@@ -209,24 +233,44 @@ fn health(
     }
 }
 
+/// What an asset is judged by, beside how it stands.
+struct Found {
+    age: Option<TimeDelta>,
+    lag: Option<TimeDelta>,
+    event_lag: Option<TimeDelta>,
+    /// Why a bound on the event lag cannot be judged, if so.
+    unjudged: Option<HealthReason>,
+    deadline: Option<DeadlineState>,
+    forecast: Forecast,
+}
+
 /// The first health, from the worst, whose claim is true, with the facts behind it.
 fn judge(
     input: &PlanInput<'_>,
     standings: &[Standing<'_>],
     standing: &Standing<'_>,
     index: AssetIndex,
-    (age, lag, deadline, forecast): (
-        Option<TimeDelta>,
-        Option<TimeDelta>,
-        Option<DeadlineState>,
-        Forecast,
-    ),
+    found: Found,
 ) -> (Health, Vec<HealthReason>) {
+    let Found {
+        age,
+        lag,
+        event_lag,
+        unjudged,
+        deadline,
+        forecast,
+    } = found;
     let asset = input.graph.asset(index);
     let mut reasons = Vec::new();
     let bounds = [
         ("max_lag", "lag", asset.freshness.max_lag, lag),
         ("max_age", "age", asset.freshness.max_age, age),
+        (
+            "max_event_lag",
+            "event lag",
+            asset.freshness.max_event_lag,
+            event_lag,
+        ),
     ];
     let mut breached = false;
     let mut warned = false;
@@ -249,7 +293,7 @@ fn judge(
         warned = true;
         reasons.push(reason);
     }
-    let blindness = blindness(input, index, standing);
+    let blindness = blindness(input, index, standing).or(unjudged);
     if let Some(reason) = &blindness {
         reasons.push(reason.clone());
     }
@@ -279,7 +323,9 @@ fn judge(
     }));
     let is_stale =
         standing.pending.is_some() || unbuilt.is_some() || must_be_built(asset, standing);
-    let health = if is_refused || standing_failure(input, index, standing).is_some() {
+    let is_held = standing.intent.is_none() && needs_a_person(input, index, standing);
+    let is_failing = is_refused || standing_failure(input, index, standing).is_some();
+    let health = if is_failing || is_held {
         Health::Failing
     } else if breached {
         Health::Overdue

@@ -34,12 +34,15 @@ pub struct ParameterError {
 struct Input {
     /// The data version that the run incorporates.
     version: Option<u64>,
-    /// The first version that it has not consumed yet: the position plus one, or 0.
+    /// The first version that it has not consumed yet: the position plus one, or 0. Later where the commits
+    /// in between are gone and changed no data.
     starting_version: u64,
     /// The same as `version`: the last one to read.
     ending_version: Option<u64>,
     /// The table's incarnation.
     table_id: Option<String>,
+    /// Whether the whole of it is read, and no changes.
+    full_refresh: bool,
 }
 
 /// What a template sees of the partitions of a run.
@@ -145,6 +148,7 @@ pub fn render_parameters(
         partitions => Value::from(Serde(&partitions)),
         models => selection.as_str(),
         inputs => Value::from(Serde(inputs(request))),
+        full_refresh => request.full_refresh,
         degraded_by => request.degraded_by.iter().map(AssetKey::to_string).collect::<Vec<_>>(),
     };
     let engine = engine();
@@ -266,7 +270,11 @@ fn inputs(request: &Request) -> BTreeMap<String, Input> {
                     .as_ref()
                     .is_none_or(|version| version.table_id == consumed.table_id)
             });
-        consumed.map_or(0, |consumed| consumed.version.saturating_add(1))
+        let next = consumed.map_or(0, |consumed| consumed.version.saturating_add(1));
+        request
+            .beginnings
+            .get(key)
+            .map_or(next, |begins| next.max(*begins))
     };
     let input = |(key, version)| {
         let starting_version = seen((key, version));
@@ -280,6 +288,7 @@ fn inputs(request: &Request) -> BTreeMap<String, Input> {
                 starting_version,
                 ending_version: number,
                 table_id,
+                full_refresh: request.full_refresh,
             },
         )
     };

@@ -8,6 +8,7 @@ use assets::version::{CodeVersion, PassNumber, TableVersion};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::position::PositionLost;
 use crate::state::{Basis, IntentId, IntentState, RunId, Search, SearchCause};
 
 /// Why something is decided about an asset.
@@ -35,6 +36,28 @@ pub enum Reason {
         consumed: TableVersion,
         /// Its data version now.
         current: TableVersion,
+    },
+    /// What comes after the position in an input's change feed cannot be read any more.
+    PositionBroken {
+        /// The input.
+        upstream: AssetKey,
+        /// The position: the last version that was consumed; absent where none was.
+        position: Option<TableVersion>,
+        /// Why.
+        lost: PositionLost,
+        /// The first version that can still be read; absent where none can.
+        first_kept: Option<u64>,
+        /// Its data version now.
+        current: TableVersion,
+        /// Whether the policy builds the asset anew in full; else a person has to ask for that.
+        is_refreshed: bool,
+    },
+    /// Somebody wants it built anew in full.
+    FullRefresh {
+        /// Who.
+        asked_by: String,
+        /// When, UTC.
+        asked_at: DateTime<Utc>,
     },
     /// The asset should exist and does not.
     Missing,
@@ -257,6 +280,8 @@ impl Reason {
         match self {
             Self::UpstreamChanged { .. } => "upstream_changed",
             Self::UpstreamRecreated { .. } => "upstream_recreated",
+            Self::PositionBroken { .. } => "position_broken",
+            Self::FullRefresh { .. } => "full_refresh",
             Self::Missing => "missing",
             Self::MissingPartitions { .. } => "missing_partitions",
             Self::CodeChanged { .. } => "code_changed",
@@ -342,6 +367,25 @@ pub fn sentence(reason: &Reason) -> String {
              {consumed} of table {}",
             current.table_id, consumed.table_id
         ),
+        Reason::PositionBroken {
+            upstream,
+            position,
+            lost,
+            first_kept,
+            current,
+            is_refreshed,
+        } => position_broken(
+            (upstream, current),
+            position.as_ref(),
+            (*lost, *first_kept),
+            *is_refreshed,
+        ),
+        Reason::FullRefresh { asked_by, asked_at } => {
+            format!(
+                "{asked_by} asked for a full refresh at {}",
+                clock(*asked_at)
+            )
+        }
         Reason::Missing => "it was never built".to_owned(),
         Reason::MissingPartitions { count, first, last } => match (count, first, last) {
             (1, Some(first), _) => format!("its partition `{first}` was never built"),
@@ -500,6 +544,39 @@ fn check_failed(failed: &FailedCheck) -> String {
         "the check `{check}` of `{upstream}` failed at version {version}: expected {expected}, \
          found {measured}"
     )
+}
+
+fn position_broken(
+    (upstream, current): (&AssetKey, &TableVersion),
+    position: Option<&TableVersion>,
+    (lost, first_kept): (PositionLost, Option<u64>),
+    is_refreshed: bool,
+) -> String {
+    let consumed = position.map_or_else(
+        || "none of it was consumed".to_owned(),
+        |position| format!("it was consumed up to {position}"),
+    );
+    let kept = first_kept.map_or_else(
+        || "nothing of it can be read now".to_owned(),
+        |version| format!("it can be read from v{version} on"),
+    );
+    let why = match (lost, position) {
+        (PositionLost::Recreated, Some(position)) => format!(
+            "the table was made anew: {consumed} of table {}, and is at {current} of table {}",
+            position.table_id, current.table_id
+        ),
+        (PositionLost::Recreated, None) => format!("the table was made anew, and is at {current}"),
+        (PositionLost::LogCleaned, _) => format!("{consumed}, and its log was cleaned: {kept}"),
+        (PositionLost::FeedOff, _) => {
+            format!("{consumed}, and its change data feed was off: {kept}")
+        }
+    };
+    let way_out = if is_refreshed {
+        "it is built anew in full"
+    } else {
+        "a full refresh has to be asked for, by `headwater reconcile --full-refresh`"
+    };
+    format!("its position in the changes of `{upstream}` is broken: {why}; {way_out}")
 }
 
 fn searching(cause: SearchCause, until: Option<DateTime<Utc>>, problem: Option<&str>) -> String {

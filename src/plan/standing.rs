@@ -22,6 +22,7 @@ use super::due::is_coming;
 use super::input::PlanInput;
 use super::known::{Ascending, Known};
 use super::parts::{Edge, Incorporated, Parts, edge};
+use super::position::{self, BrokenPosition};
 use crate::state::{Basis, Build, Consumed, DataCommit, Intent, Observation, ObservedState};
 
 /// How one asset stands.
@@ -60,6 +61,10 @@ pub struct Standing<'a> {
     pub parts: Option<Box<Parts>>,
     /// What was last seen of its table.
     pub observation: Option<&'a Observation>,
+    /// Positions in change feeds after which something is gone, in key order of the inputs.
+    pub broken: Vec<BrokenPosition<'a>>,
+    /// Feeds that begin later than right after the position: what is left out changed no data.
+    pub beginnings: Vec<(AssetIndex, u64)>,
 }
 
 /// What is known of a table.
@@ -86,6 +91,10 @@ pub struct Behind<'a> {
     pub consumed: Option<&'a TableVersion>,
     /// How that is known.
     pub basis: Option<Basis>,
+    /// The least version that any part incorporates which lacks something: its position, of a change feed.
+    pub position: Option<&'a TableVersion>,
+    /// The first version that is not incorporated.
+    pub first: &'a TableVersion,
     /// The input's data version now.
     pub current: &'a TableVersion,
     /// The oldest source change among the commits that are not incorporated.
@@ -136,6 +145,13 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
             standing.stale_view = stale_view;
             standing.lead = lead;
             let asset = input.graph.asset(index);
+            // What has no content yet is built from the whole of its inputs.
+            if !standing.is_missing || standing.parts.is_some() {
+                let key_of = |of: AssetIndex| &input.graph.asset(of).key;
+                let seen = |of: AssetIndex| known.observation(of);
+                (standing.broken, standing.beginnings) =
+                    position::feeds(asset, &standing.behind, seen, key_of);
+            }
             standing.is_coming = (standing.arriving.is_some() || must_be_built(asset, standing))
                 && is_coming(input, index, standing);
             standing.arriving = standing.arriving.filter(|_| standing.is_coming);
@@ -152,7 +168,13 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
     let asset = input.graph.asset(index);
     let build = known.build(index);
     let table = table_state(known, asset, index);
-    let parts = Parts::of(asset, table, build, input.now).map(Box::new);
+    let mut parts = Parts::of(asset, table, build, input.now).map(Box::new);
+    if let (Some(parts), Some(asked)) = (&mut parts, position::asked(input, index)) {
+        let definition = asset.planned_partitions();
+        let ordinals = definition.map(assets::partition::Partitions::ordinals_id);
+        let remaining = asked.remaining_of(&ordinals.unwrap_or_default(), &parts.existing);
+        parts.stale = parts.stale.union(&remaining);
+    }
     let (is_missing, built_code) = match &parts {
         None => (is_missing(asset, table, build), outdated_code(asset, build)),
         Some(parts) => (
@@ -178,6 +200,8 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
         intent: known.intent(index),
         parts,
         observation: known.observation(index),
+        broken: Vec::new(),
+        beginnings: Vec::new(),
     }
 }
 
@@ -410,6 +434,8 @@ fn compare_parts<'a>(
         input: upstream,
         consumed: consumed.and_then(|consumed| consumed.version.as_ref()),
         basis: consumed.map(|consumed| consumed.basis),
+        position: consumed.and_then(|consumed| consumed.least_of(&set, &last.0.version.table_id)),
+        first: &first.0.version,
         current: &last.0.version,
         origin: origins.reduce(Origin::oldest),
         between: times()
@@ -477,6 +503,8 @@ fn compare<'a>(
         input: upstream,
         consumed: version,
         basis: consumed.map(|consumed| consumed.basis),
+        position: version,
+        first: &new.first()?.version,
         current: &newest.version,
         origin,
         between,

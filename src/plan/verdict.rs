@@ -25,9 +25,10 @@ use super::due::{Facts, Found, Truth, frozen, is_repeated};
 use super::input::PlanInput;
 use super::obstacle::{Obstacle, standing_failure};
 use super::patience::still_waits;
+use super::position::{BrokenPosition, asked, is_refreshed_by_itself};
 use super::reason::Reason;
 use super::standing::{Standing, is_built_by_itself, must_be_built};
-use crate::state::{Cut, Failure};
+use crate::state::{Cut, Failure, FullRefreshRequest};
 
 /// A decision before limits.
 #[derive(Debug, Clone)]
@@ -110,7 +111,8 @@ impl Judge<'_> {
             };
             return Verdict::because(Action::Wait, in_flight, stale);
         }
-        let is_stale = is_stale(asset, standing);
+        let asked = asked(self.input, index).filter(|_| asset.is_built_here());
+        let is_stale = is_stale(asset, standing) || asked.is_some();
         if !is_stale && !is_repeated(self.input, index) {
             return self.not_due(index, asset, standing, stale);
         }
@@ -120,10 +122,59 @@ impl Judge<'_> {
         if let Some(failure) = standing_failure(self.input, index, standing) {
             return Verdict::because(Action::Hold, quarantined(failure), stale);
         }
+        if let Some(asked) = asked {
+            return self.refresh(index, standing, asked, stale);
+        }
+        let mut broken = self.broken_positions(asset, standing);
+        if !broken.is_empty() && !is_refreshed_by_itself(asset, standing) {
+            let deciding = broken.remove(0);
+            broken.extend(stale);
+            return Verdict::because(Action::Hold, deciding, broken);
+        }
         if !asset.automation.is_automatic() {
             return Verdict::because(Action::Hold, Reason::Manual, stale);
         }
+        broken.extend(stale);
+        let stale = broken;
         self.due_or_not(index, standing, is_stale, stale)
+    }
+
+    /// A person wants it built anew: neither its automation nor its hours are asked, only a freeze and what
+    /// stands in the way of any run.
+    fn refresh(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        asked: &FullRefreshRequest,
+        stale: Vec<Reason>,
+    ) -> Verdict {
+        if let Some(freeze) = frozen(self.input, index) {
+            let reason = Reason::Frozen {
+                reason: freeze.reason.clone(),
+                until: freeze.to,
+            };
+            return Verdict::because(Action::Wait, reason, stale).until(Some(freeze.to));
+        }
+        let mut reasons = vec![Reason::FullRefresh {
+            asked_by: asked.asked_by.clone(),
+            asked_at: asked.asked_at,
+        }];
+        reasons.extend(stale);
+        self.build_or_wait(index, standing, &Pacing::default(), reasons)
+    }
+
+    fn broken_positions(&self, asset: &Asset, standing: &Standing<'_>) -> Vec<Reason> {
+        let is_refreshed = is_refreshed_by_itself(asset, standing);
+        let broken = standing.broken.iter();
+        let reason = |broken: &BrokenPosition<'_>| Reason::PositionBroken {
+            upstream: self.key(broken.input).clone(),
+            position: broken.position.cloned(),
+            lost: broken.lost,
+            first_kept: broken.first_kept,
+            current: broken.current.clone(),
+            is_refreshed,
+        };
+        broken.map(reason).collect()
     }
 
     /// The asset is ours to build, without a person. Is it time? Until then it fixes no cut: what

@@ -31,7 +31,9 @@ pub use partitions::{PartitionStates, partition_states, partitions_document};
 pub use pass::pass_document;
 pub use plan::plan_document;
 pub use reading::reading_document;
-pub use runs::{cancel_document, retry_document, run_document, run_list, shown_parameters};
+pub use runs::{
+    cancel_document, push_document, retry_document, run_document, run_list, shown_parameters,
+};
 pub use status::{Situation, health_document, status_document};
 
 /// The version of every document.

@@ -139,6 +139,8 @@ mod tests {
             origin: None,
             degraded_by: Vec::new(),
             partitions: None,
+            full_refresh: false,
+            beginnings: BTreeMap::new(),
             reason: String::new(),
         };
         let tasks = Tasks::from([(name, task)]);

@@ -10,7 +10,7 @@ use super::partitions::keys_of_intent;
 use super::{document, instant, optional_instant};
 use crate::ports::RunRecord;
 use crate::secret::mask_parameter;
-use crate::state::Intent;
+use crate::state::{Intent, Pushed};
 
 /// Lists attempts, newest first.
 pub fn run_list(graph: &AssetGraph, runs: &[RunRecord]) -> Value {
@@ -49,6 +49,7 @@ pub fn run_document(graph: &AssetGraph, runs: &[RunRecord]) -> Value {
         "created_at": intent.map(|intent| instant(intent.created_at)),
         "parameters": intent.map(shown_parameters),
         "degraded_by": intent.map(|intent| &intent.degraded_by),
+        "full_refresh": intent.map(|intent| intent.full_refresh),
         "attempts": runs.iter().map(|of| run(graph, of)).collect::<Vec<_>>(),
     });
     document("Run", fields)
@@ -72,6 +73,19 @@ pub fn cancel_document(intent: &Intent, outcome: &str, message: &str) -> Value {
 pub fn retry_document(asset: &AssetKey, is_lifted: bool, message: &str) -> Value {
     let fields = json!({ "asset": asset, "is_lifted": is_lifted, "message": message });
     document("RunRetry", fields)
+}
+
+/// Says what came of pushing a position.
+pub fn push_document(asset: &AssetKey, pushed: &Pushed, is_news: bool, message: &str) -> Value {
+    let fields = json!({
+        "asset": asset,
+        "word": pushed.word.as_str(),
+        "position": pushed.position,
+        "event_watermark": optional_instant(pushed.event_at),
+        "is_news": is_news,
+        "message": message,
+    });
+    document("WatermarkPush", fields)
 }
 
 fn run(graph: &AssetGraph, run: &RunRecord) -> Value {

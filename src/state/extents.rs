@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use assets::AssetKey;
 use assets::partition::{PartitionSet, Partitions};
 use assets::version::{CodeVersion, TableVersion};
+use assets::{AssetKey, TableId};
 use serde::{Deserialize, Serialize};
 
 use super::{Basis, Consumed};
@@ -76,6 +76,30 @@ impl Consumed {
             }),
         }
         self.partitions.retain(|other| !other.set.is_empty());
+    }
+
+    /// Returns the least version that any of some partitions incorporates; `None` where one incorporates
+    /// nothing. One of another incarnation than `table_id` is less than all of that.
+    pub fn least_of(&self, set: &PartitionSet, table_id: &TableId) -> Option<&TableVersion> {
+        let apart = PartitionSet::union_of(self.partitions.iter().map(|part| part.set.clone()));
+        let rest = (!set.difference(&apart).is_empty()).then_some(&self.version);
+        let parts = self.partitions.iter();
+        let parts = parts.filter(|part| !part.set.intersection(set).is_empty());
+        let mut least: Option<&TableVersion> = None;
+        for version in rest.into_iter().chain(parts.map(|part| &part.version)) {
+            let version = version.as_ref()?;
+            let is_less = |least: &TableVersion| match (
+                least.table_id == *table_id,
+                version.table_id == *table_id,
+            ) {
+                (true, true) => version.version < least.version,
+                (is_current, is_too) => is_current && !is_too,
+            };
+            if least.is_none_or(is_less) {
+                least = Some(version);
+            }
+        }
+        least
     }
 
     /// Returns the least version that any partition incorporates, where all of them are of one

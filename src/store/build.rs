@@ -217,7 +217,7 @@ pub(super) fn consumed(cells: &mut Cells<'_>) -> Result<Consumed, Fault> {
 /// Takes how something is known.
 fn basis(cells: &mut Cells<'_>) -> Result<Basis, Fault> {
     let text = cells.text()?;
-    [Basis::Run, Basis::Stamp, Basis::RunStart, Basis::CommitTime]
+    Basis::ALL
         .into_iter()
         .find(|basis| basis.as_str() == text)
         .ok_or_else(|| Fault::unreadable("consumption.basis", &format!("`{text}` is unknown")))

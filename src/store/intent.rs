@@ -21,7 +21,8 @@ pub(super) const COLUMNS: &str = "i.id, i.state, i.attempt, i.pass, i.task, i.jo
      i.code_versions, i.origin_at, i.origin_seen, i.degraded_by, i.reason, i.retry_attempts, \
      i.retry_backoff_seconds, i.retry_max_seconds, i.timeout_seconds, i.created_at, \
      c.token, c.not_before, c.first_sent_at, c.last_sent_at, c.run_id, c.url, \
-     c.cancel_requested_at, i.is_found, coalesce(i.decided_at, i.created_at), i.partitions";
+     c.cancel_requested_at, i.is_found, coalesce(i.decided_at, i.created_at), i.partitions, \
+     i.full_refresh, i.feeds";
 
 /// The tables that [`COLUMNS`] are taken from.
 pub(super) const TABLES: &str = "intent i JOIN run c ON c.intent = i.id AND c.attempt = i.attempt";
@@ -84,6 +85,8 @@ pub(super) fn row(cells: &mut Cells<'_>) -> Result<Intent, Fault> {
         is_found: cells.take()?,
         decided_at: cells.instant()?,
         partitions: cells.maybe_json()?,
+        full_refresh: cells.take()?,
+        feeds: cells.maybe_json()?.unwrap_or_default(),
     })
 }
 
@@ -162,13 +165,15 @@ pub(super) fn insert(
     intent: &Intent,
     (state, attempt): (IntentState, u32),
 ) -> Result<(), Fault> {
+    let feeds = (!intent.feeds.is_empty()).then(|| to_json(&intent.feeds));
+    let feeds = feeds.transpose()?;
     write.change(
         "INSERT INTO intent (id, epoch, pass, task, job, task_key, pool, parameters,
              inputs, code_versions, origin_at, origin_seen, degraded_by, reason, retry_attempts,
              retry_backoff_seconds, retry_max_seconds, timeout_seconds, created_at, state, attempt,
-             is_found, decided_at, partitions)
+             is_found, decided_at, partitions, full_refresh, feeds)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
         params![
             intent.id.0,
             signed(epoch)?,
@@ -197,6 +202,8 @@ pub(super) fn insert(
             intent.is_found,
             micros(intent.decided_at),
             intent.partitions.as_ref().map(to_json).transpose()?,
+            intent.full_refresh,
+            feeds,
         ],
     )?;
     Ok(())

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::query::{each, first, list};
-use super::{build, checked, deadline, intent, search};
+use super::{build, checked, deadline, full_refresh, intent, search};
 use crate::state::{
     CatalogLocation, Consumed, DataCommit, Intent, IntentId, Memory, Observation, ObservedState,
 };
@@ -32,6 +32,7 @@ pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
         deadlines: deadline::all(connection)?,
         run_times: deadline::run_times(connection)?,
         checks: checked::newest(connection)?,
+        full_refreshes: full_refresh::all(connection)?,
     })
 }
 
@@ -66,7 +67,7 @@ fn observations(connection: &Connection) -> Result<BTreeMap<AssetKey, Observatio
 
 fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>>, Fault> {
     let sql = "SELECT asset, table_id, version, committed_at, origin_at, origin_seen, operation,
-                      intent, partitions
+                      intent, partitions, event_at
                FROM data_commit ORDER BY asset, version";
     let mut groups = Groups::default();
     each(connection, "data_commit", sql, (), |cells| {
@@ -82,6 +83,7 @@ fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>
             operation: cells.take()?,
             intent: cells.take::<Option<String>>()?.map(IntentId),
             partitions: cells.maybe_json()?,
+            event_at: cells.maybe_instant()?,
         });
         Ok(())
     })?;

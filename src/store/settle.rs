@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::cells::micros;
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use super::{attempt, build, deadline, intent, outbox};
+use super::{attempt, build, deadline, full_refresh, intent, outbox};
 use crate::state::{
     Basis, Build, BuiltPartitions, Consumed, Failure, Intent, IntentId, IntentState, Outcome,
     Settlement,
@@ -141,6 +141,7 @@ fn succeeded(
                 ..known
             };
             build::replace(ended.write, asset, &build)?;
+            move_positions(ended, asset, &build)?;
             continue;
         }
         let inputs = intent.inputs.get(asset).into_iter().flatten();
@@ -181,8 +182,38 @@ fn succeeded(
             failure: None,
         };
         build::replace(ended.write, asset, &build)?;
+        if intent.full_refresh {
+            full_refresh::built(ended.write, asset, intent)?;
+        }
     }
     ended.close(IntentState::Succeeded, json!({ "produced": produced }))
+}
+
+/// Moves the positions in change feeds that a run read, though somebody else wrote its asset after it: what
+/// they wrote undoes nothing of what was read once.
+fn move_positions(ended: &Ended<'_>, asset: &AssetKey, known: &Build) -> Result<(), Fault> {
+    let intent = ended.intent;
+    let Some(inputs) = intent
+        .inputs
+        .get(asset)
+        .filter(|_| !intent.feeds.is_empty())
+    else {
+        return Ok(());
+    };
+    let set = partitions_of(ended, asset, known)?.unwrap_or(PartitionSet::EVERYTHING);
+    let mut consumption = build::consumption_of(&ended.write.tx, asset)?;
+    for feed in &intent.feeds {
+        if let Some(version) = inputs.get(feed) {
+            let nothing = || Consumed::whole(None, Basis::Run);
+            let consumed = consumption.entry(feed.clone()).or_insert_with(nothing);
+            consumed.incorporate(&set, version.clone(), Basis::Run);
+        }
+    }
+    build::replace_consumption(ended.write, asset, &consumption)?;
+    if intent.full_refresh {
+        full_refresh::built(ended.write, asset, intent)?;
+    }
+    Ok(())
 }
 
 /// Returns the partitions that a run built, of an asset that is built by partitions.

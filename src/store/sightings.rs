@@ -8,11 +8,11 @@
 //! consumer has incorporated none, or those of another incarnation; and the newest fifty of an asset
 //! without consumers. A consumer is an asset of whose consumption something is recorded.
 
-use assets::{AssetKey, Relation};
+use assets::{AssetKey, Relation, TableId};
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use super::cells::{micros, signed, to_json};
+use super::cells::{maybe_micros, micros, signed, to_json};
 use super::fault::Fault;
 use super::query::{Write, first};
 use super::{build, intent, tables};
@@ -74,20 +74,25 @@ fn void_consumption(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault>
     let Some(head) = &sighting.observation.head else {
         return Ok(());
     };
+    // Not forgotten: a position in what is no more is broken, and not at the beginning.
+    let voided = TableId::new(&format!("{} (before)", head.table_id));
     write.change(
-        "UPDATE consumption SET table_id = NULL, version = NULL, partitions = NULL, least = NULL
+        "UPDATE consumption SET table_id = ?3, partitions = NULL, least = version
          WHERE upstream = ?1 AND table_id = ?2",
-        params![sighting.asset.as_str(), head.table_id.as_str()],
+        params![
+            sighting.asset.as_str(),
+            head.table_id.as_str(),
+            voided.as_str(),
+        ],
     )?;
     // Runs under way will record what they were to read: that was of the old log, too.
     for mut intent in intent::open(&write.tx)? {
         let mut is_void = false;
         for inputs in intent.inputs.values_mut() {
             let input = inputs.get_mut(&sighting.asset);
-            if let Some(input) =
-                input.filter(|v| v.as_ref().is_some_and(|v| v.table_id == head.table_id))
-            {
-                *input = None;
+            let input = input.and_then(Option::as_mut);
+            if let Some(input) = input.filter(|input| input.table_id == head.table_id) {
+                input.table_id = voided.clone();
                 is_void = true;
             }
         }
@@ -131,8 +136,8 @@ fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Resul
     write.change(
         "INSERT OR REPLACE INTO data_commit
              (asset, table_id, version, committed_at, origin_at, origin_seen, operation, intent,
-              partitions)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+              partitions, event_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             asset.as_str(),
             commit.version.table_id.as_str(),
@@ -143,9 +148,30 @@ fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Resul
             commit.operation,
             commit.intent.as_ref().map(|intent| intent.0.as_str()),
             commit.partitions.as_ref().map(to_json).transpose()?,
+            maybe_micros(commit.event_at),
         ],
     )?;
     Ok(())
+}
+
+/// Records a position that somebody pushed.
+pub(super) fn push(
+    write: &Write<'_>,
+    asset: &AssetKey,
+    (seen, commit): (&Observation, &DataCommit),
+) -> Result<(), Fault> {
+    observe(write, asset, seen)?;
+    add_commit(write, asset, commit)?;
+    prune(write, asset)
+}
+
+/// Returns the least version of an asset that all its consumers have incorporated; none where one of them
+/// incorporates none of today's.
+pub(super) fn least_consumed(write: &Write<'_>, asset: &AssetKey) -> Result<Option<u64>, Fault> {
+    Ok(match need_of(write, asset)? {
+        Need::From(version) => u64::try_from(version).ok(),
+        Need::All | Need::Nobody => None,
+    })
 }
 
 /// Deletes commits that nobody needs any more.

@@ -27,7 +27,7 @@ struct Way {
     after: fn(&Lakehouse),
 }
 
-const WAYS: [Way; 11] = [
+const WAYS: [Way; 13] = [
     Way {
         name: "data arrived",
         leads_to: &[
@@ -229,7 +229,29 @@ const WAYS: [Way; 11] = [
         },
         after: skip_waits,
     },
+    Way {
+        name: "a full refresh that a person asks for",
+        leads_to: &["request_full_refresh"],
+        prepare: |_| format!("{WAIT} --full-refresh bronze.netsuite_invoice"),
+        after: |_| {},
+    },
+    Way {
+        name: "a position that is pushed",
+        leads_to: &["push_position"],
+        prepare: |lake| {
+            let file = lake.path().join("assets/erp.yml");
+            let source = "assets:\n  - { key: erp.rates, kind: source }\n";
+            std::fs::write(file, source).unwrap();
+            PUSH.to_owned()
+        },
+        after: |lake| {
+            lake.json(PUSH);
+        },
+    },
 ];
+
+/// Again and again it says the same, which changes nothing.
+const PUSH: &str = "watermark push erp.rates --version 1";
 
 /// As it stands in the log: with a version where the fault rules take any.
 const RUN_NOW_PATH: &str = "POST /api/2.2/jobs/run-now";
@@ -421,7 +443,12 @@ fn fault_50_53_a_kill_at_any_point_of_a_restore_repeats_nothing() {
 
 #[test]
 fn fault_50_53_a_kill_at_any_point_after_a_restore_repeats_nothing() {
-    kill_at_every_point(&WAYS[10..], usual);
+    kill_at_every_point(&WAYS[10..11], usual);
+}
+
+#[test]
+fn fault_39_50_a_kill_at_any_point_of_asking_and_pushing_repeats_nothing() {
+    kill_at_every_point(&WAYS[11..], usual);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "demo",
     "init",
     "validate",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 16] = [
     "status",
     "explain",
     "runs",
+    "watermark",
     "doctor",
     "state",
     "schema",
@@ -24,7 +25,8 @@ const COMMANDS: [&str; 16] = [
 ];
 
 /// Commands of commands.
-const SUBCOMMANDS: [&str; 8] = [
+const SUBCOMMANDS: [&str; 9] = [
+    "watermark push",
     "runs list",
     "runs show",
     "runs cancel",

@@ -29,6 +29,7 @@ mod observation;
 mod observer;
 mod partitions;
 mod points;
+mod positions;
 mod power_loss;
 mod program;
 mod real_tables;

@@ -13,7 +13,7 @@ use crate::diagnostic::Place;
 use crate::key::AssetKey;
 use crate::partition::{MappingSpec, Partitions};
 use crate::policy::{
-    Adoption, Automation, CodeChanges, Consistency, Freshness, OutsideWrites, Retry,
+    Adoption, Automation, CodeChanges, Consistency, Freshness, FullRefresh, OutsideWrites, Retry,
 };
 use crate::relation::Relation;
 use crate::schedule::{Calendars, Freeze};
@@ -55,6 +55,8 @@ pub struct DeclaredAsset {
     pub outside_writes: Option<OutsideWrites>,
     /// What tells how far it is complete in event time.
     pub watermark: Option<Watermark>,
+    /// Whether it is built anew in full by itself where its position in a change feed is broken.
+    pub full_refresh: Option<FullRefresh>,
     /// How it divides into partitions.
     pub partitions: Option<Partitions>,
     /// How far back automation goes by itself.

@@ -8,6 +8,7 @@
 //! - [`files`]: what its file actions come to; [`touched`]: which partitions they changed
 //! - [`bounds`]: the least and greatest values of a column, by the statistics of files
 //! - [`contents`]: what the live files of a table come to; [`replay`]: counting them
+//! - [`event_time`]: how far a column of instants goes
 //! - [`table`]: identity, schema and protocol of a table, and whether it may be observed at all
 //! - [`schema`]: its columns, and what changed between two schemas
 //! - [`partition_value`], [`partition_tuple`]: which partition a file belongs to
@@ -24,6 +25,7 @@ pub mod action;
 pub mod bounds;
 pub mod commit;
 pub mod contents;
+pub mod event_time;
 pub mod files;
 pub mod history;
 pub mod name;
@@ -45,7 +47,9 @@ pub use commit::{Commit, CommitError, ParsedCommit, TimeSource, Writer, parse_co
 pub use nulls::NullCount;
 pub use partition_tuple::{PartitionColumn, PartitionColumns, PartitionTuple};
 pub use partition_value::PartitionValue;
-pub use reading::{CommitMarker, Continuity, DataHead, KnownHead, Reading, Update};
+pub use reading::{
+    CommitMarker, Continuity, DataHead, KeptChanges, KnownHead, LostChanges, Reading, Update,
+};
 pub use schema::{Compatibility, DataType, Schema, SchemaChange, SchemaChangeKind};
 pub use statistics::FileStatistics;
 pub use table::{Metadata, Protocol, TableState};

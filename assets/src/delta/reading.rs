@@ -57,6 +57,9 @@ pub struct Details {
     /// the change data feed is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_feed_since: Option<u64>,
+    /// From which version on changes can be read, where somebody who reads them was behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_changes: Option<KeptChanges>,
     /// The oldest version whose commit was there at the last listing without a hole up to the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earliest_commit: Option<u64>,
@@ -69,6 +72,42 @@ pub struct Details {
     /// Whether the data version's time and its writer's clock are far apart.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clocks_disagree: bool,
+}
+
+/// From which version on the changes of a table can be read, as far as its log tells: every commit from there
+/// to the newest one is in the log, and the change data feed was on with each.
+///
+/// What is gone does not come back: what is said here of a version holds for good, unless the log is
+/// replaced by another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptChanges {
+    /// The version that was asked for; nothing is said of earlier ones.
+    pub asked: u64,
+    /// The first version, from the one asked for on, since which all can be read; absent where none can,
+    /// because the feed is off.
+    pub from: Option<u64>,
+    /// Why it is not the one asked for, if so.
+    pub lost: Option<LostChanges>,
+}
+
+/// Why changes of a table cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LostChanges {
+    /// Its log was cleaned past them.
+    LogCleaned,
+    /// The change data feed was off when they were made, or is off now.
+    FeedOff,
+}
+
+impl LostChanges {
+    /// Returns the word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LogCleaned => "log_cleaned",
+            Self::FeedOff => "feed_off",
+        }
+    }
 }
 
 /// How many applications are kept of a table: those that wrote last. Batch writers may name themselves

@@ -41,6 +41,16 @@ pub(super) fn canonical<'a>(text: &'a str, data_type: &DataType, zone: Tz) -> Op
     Some(Cow::Owned(written))
 }
 
+/// Reads a day.
+pub(super) fn day(text: &str) -> Option<chrono::NaiveDate> {
+    time::date(text)
+}
+
+/// Reads an instant; without an offset, as a time of day in `zone`.
+pub(super) fn instant(text: &str, zone: Tz) -> Option<chrono::DateTime<chrono::Utc>> {
+    time::instant(text, zone)
+}
+
 fn boolean(text: &str) -> Option<&'static str> {
     ["true", "false"]
         .into_iter()

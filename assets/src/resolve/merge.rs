@@ -191,6 +191,7 @@ fn policies(asset: &mut Asset, slot: &Slot, defaults: &Defaults) {
         pick(slot, |declared| declared.code_version.clone()).or_else(|| node?.code_version.clone());
     asset.adopt = pick(slot, |declared| declared.adopt).unwrap_or_default();
     asset.outside_writes = pick(slot, |declared| declared.outside_writes).unwrap_or_default();
+    asset.full_refresh = pick(slot, |declared| declared.full_refresh).unwrap_or_default();
     asset.watermark = pick(slot, |declared| declared.watermark.clone());
     asset.partitions = pick(slot, |declared| declared.partitions.clone());
     asset.lookback = pick(slot, |declared| declared.lookback);

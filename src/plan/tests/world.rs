@@ -132,6 +132,7 @@ impl World {
             operation: Some("WRITE".to_owned()),
             intent: None,
             partitions: None,
+            event_at: None,
         };
         self.memory
             .commits
@@ -395,5 +396,7 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         cancel_requested_at: None,
         is_found: false,
         partitions: None,
+        full_refresh: false,
+        feeds: BTreeSet::new(),
     }
 }

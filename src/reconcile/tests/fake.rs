@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use assets::Relation;
-use assets::delta::{Commit, Reading, Unreadable};
+use assets::delta::{Commit, KeptChanges, KnownHead, Reading, Unreadable};
 use assets::task::JobReference;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -253,6 +253,20 @@ impl Tables for Fake {
         let shared = self.get();
         let log = shared.logs.get(&location.path);
         Ok(log.map(|log| log.back_to(at)).unwrap_or_default())
+    }
+
+    async fn kept_changes(
+        &self,
+        location: &TableLocation,
+        head: &KnownHead,
+        asked: u64,
+    ) -> Result<KeptChanges, Unreadable> {
+        let shared = self.get();
+        let log = shared.logs.get(&location.path);
+        log.map_or_else(
+            || Err(MemoryLog::gone(head)),
+            |log| log.kept_changes(head, asked),
+        )
     }
 }
 

@@ -9,6 +9,7 @@ mod herd;
 mod lacking;
 mod outside;
 mod partitions;
+mod positions;
 mod protocol;
 mod random;
 mod recovery;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use assets::TableId;
 use assets::partition::Partition;
 use proptest::prelude::*;
 

@@ -107,6 +107,7 @@ fn commit(number: u64) -> DataCommit {
         operation: Some("MERGE".to_owned()),
         intent: None,
         partitions: None,
+        event_at: None,
     }
 }
 
@@ -178,6 +179,8 @@ fn intent(id: &str, assets: &[&str]) -> Intent {
         cancel_requested_at: None,
         is_found: false,
         partitions: None,
+        full_refresh: false,
+        feeds: BTreeSet::new(),
     }
 }
 

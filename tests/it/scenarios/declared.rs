@@ -83,7 +83,7 @@ pub(super) fn declare(project: &Block, assets: &Block) -> Result<Declared, Strin
 /// Puts every table at the place of its key.
 fn placed(graph: &AssetGraph) -> AssetGraph {
     let place = |mut asset: Asset| {
-        if asset.kind.has_table() && asset.relation.is_none() {
+        if asset.kind.has_table() && asset.relation.is_none() && !asset.tags.contains("no_log") {
             asset.path = Some(asset.key.to_string());
         }
         asset

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assets::delta::contents::{Contents, WatchedColumn};
 use assets::delta::{
-    ColumnRange, Commit, DataType, NullCount, Reading, TimeSource, Unreadable, Writer,
+    ColumnRange, Commit, DataType, KeptChanges, KnownHead, NullCount, Reading, TimeSource,
+    Unreadable, Writer,
 };
 use assets::{AssetKey, Relation};
 use async_trait::async_trait;
@@ -114,6 +115,9 @@ impl Lake {
                 });
             }
             Fate::Torn(version) => log.torn = Some(*version),
+            Fate::Fed(false) => log.feed_since = None,
+            // The commit that switches it on is the next one.
+            Fate::Fed(true) => log.feed_since = Some(log.next_version()),
             Fate::CleanedBelow(version) => log.first_kept = *version,
             Fate::Mended => {
                 log.problem = None;
@@ -121,6 +125,13 @@ impl Lake {
                 log.exists = !log.commits.is_empty();
             }
         }
+    }
+
+    /// The rows of a table go on to some event time, from its next commit on.
+    pub(super) fn extend(&mut self, key: &AssetKey, until: DateTime<Utc>) {
+        let log = self.log(key);
+        let first = log.event_times.map_or(until, |(first, _)| first);
+        log.event_times = Some((first, until));
     }
 
     /// A run made a view.
@@ -167,6 +178,20 @@ impl Tables for World {
         let scene = self.get();
         let log = scene.lake.logs.get(&location.path);
         Ok(log.map(|log| log.back_to(at)).unwrap_or_default())
+    }
+
+    async fn kept_changes(
+        &self,
+        location: &TableLocation,
+        head: &KnownHead,
+        asked: u64,
+    ) -> Result<KeptChanges, Unreadable> {
+        let scene = self.get();
+        let log = scene.lake.logs.get(&location.path);
+        log.map_or_else(
+            || Err(MemoryLog::gone(head)),
+            |log| log.kept_changes(head, asked),
+        )
     }
 }
 

@@ -200,6 +200,7 @@ fn incorporates(key: &AssetKey, consumption: &BTreeMap<AssetKey, Consumed>) -> S
         let how = match consumed.basis {
             Basis::Run => "",
             Basis::Stamp => " (its commit says so)",
+            Basis::Checkpoint => " (its checkpoint says so)",
             Basis::RunStart => " (assumed: the start of its run)",
             Basis::CommitTime => " (assumed: the time of its commit)",
         };

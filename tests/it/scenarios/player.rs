@@ -6,12 +6,12 @@ use assets::AssetKey;
 use headwater::execute::CORRELATION;
 use headwater::ports::{RunState, State};
 use headwater::reconcile::Mode;
-use headwater::state::{IntentId, Memory, RunId};
+use headwater::state::{FullRefreshRequest, IntentId, Memory, Pushed, PushedWord, Pusher, RunId};
 use headwater::store::Store;
 
 use super::declared::{Block, Declared, declare};
 use super::processes::{Passed, Process, Scenery, new_state};
-use super::story::{End, Line, Step, read};
+use super::story::{End, Line, Position, Step, read};
 use super::teller::{After, Teller};
 use super::words::{Problem, Told};
 use super::world::World;
@@ -142,6 +142,25 @@ impl Player {
                     return Err(format!("`{key}` is not quarantined"));
                 }
             }
+            Step::FullRefresh(key) => {
+                self.require(key)?;
+                let request = FullRefreshRequest {
+                    asked_at: self.world.get().now,
+                    asked_by: "ann".to_owned(),
+                    remaining: None,
+                };
+                self.store.request_full_refresh(key, &request).unwrap();
+            }
+            Step::Events(key, moment) => {
+                self.require(key)?;
+                let scene = &mut *self.world.get();
+                let until = scene.instant(*moment);
+                scene.lake.extend(key, until);
+            }
+            Step::Push(key, position, begins_anew) => {
+                self.require(key)?;
+                return Ok(self.push(key, position, *begins_anew));
+            }
             Step::Status(keys) => {
                 for key in keys {
                     self.require(key)?;
@@ -260,6 +279,29 @@ impl Player {
         let told = self.pass_of(&mut ours);
         self.ours = ours;
         told
+    }
+
+    fn push(&self, key: &AssetKey, position: &Position, begins_anew: bool) -> Vec<String> {
+        let scene = self.world.get();
+        let pushed = match position {
+            Position::Version(version) => Pushed {
+                word: PushedWord::Version,
+                position: *version,
+                event_at: None,
+            },
+            Position::Until(moment) => Pushed::at(scene.instant(*moment)),
+        };
+        let by = Pusher {
+            actor: "ann",
+            at: scene.now,
+            now: scene.now,
+            begins_anew,
+        };
+        match self.store.push_position(key, &pushed, by).unwrap() {
+            Ok(true) => Vec::new(),
+            Ok(false) => vec![format!("{key}: is there already")],
+            Err(refused) => vec![format!("{key}: refused: {refused}")],
+        }
     }
 
     /// A pass of a process, told by what it changed.

@@ -84,6 +84,10 @@ fn health_line(key: &AssetKey, health: &AssetHealth) -> String {
         Some(lag) if lag.is_zero() => {}
         Some(lag) => write!(text, ", lag {}", humantime::format_duration(lag)).unwrap(),
     }
+    if let Some(lag) = health.event_lag {
+        let lag = humantime::format_duration(lag.to_std().unwrap());
+        write!(text, ", event lag {lag}").unwrap();
+    }
     if let Some(at) = health.data_changed_at {
         write!(text, ", data of {}", clock(at)).unwrap();
     }

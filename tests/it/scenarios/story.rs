@@ -11,7 +11,7 @@ use headwater::ports::StatementAnswer;
 use super::words::{Moment, Problem, Told, Words};
 
 /// Every form of a line.
-pub(super) const FORMS: [&str; 26] = [
+pub(super) const FORMS: [&str; 30] = [
     "project:",
     "assets:",
     "now TIME",
@@ -25,6 +25,9 @@ pub(super) const FORMS: [&str; 26] = [
     "tear KEY vN",
     "clean KEY below vN",
     "mend KEY",
+    "feed KEY on | off",
+    "events KEY until TIME",
+    "push KEY vN | until TIME [anew]",
     "finish KEY ok [without commit] | fail [transient] [\"MESSAGE\"] | cancelled",
     "next send loses its answer | never arrives | is throttled | is refused \"MESSAGE\" | kills before it arrives | kills after it arrived",
     "service silent | forgets KEY | back",
@@ -35,6 +38,7 @@ pub(super) const FORMS: [&str; 26] = [
     "new state",
     "plan",
     "retry KEY",
+    "full refresh KEY",
     "status [KEY …]",
     "explain KEY",
     "runs",
@@ -70,9 +74,19 @@ pub(super) enum Step {
     NewState,
     Plan,
     Retry(AssetKey),
+    FullRefresh(AssetKey),
+    Events(AssetKey, Moment),
+    Push(AssetKey, Position, bool),
     Status(Vec<AssetKey>),
     Explain(AssetKey),
     Runs,
+}
+
+/// How far somebody says that an asset is.
+#[derive(Debug)]
+pub(super) enum Position {
+    Version(u64),
+    Until(Moment),
 }
 
 /// A commit by somebody.
@@ -101,6 +115,7 @@ pub(super) enum Fate {
     Unreadable(String),
     Torn(u64),
     CleanedBelow(u64),
+    Fed(bool),
     Mended,
 }
 
@@ -196,6 +211,31 @@ fn of_verb(verb: &str, words: &mut Words) -> Told<Step> {
             }
             Step::Table(key, Fate::CleanedBelow(words.version()?))
         }
+        "feed" => {
+            let key = words.key()?;
+            let is_on = words.eat("on");
+            if !is_on && !words.eat("off") {
+                return Err(words.problem("`on` or `off` is missing"));
+            }
+            Step::Table(key, Fate::Fed(is_on))
+        }
+        "events" => {
+            let key = words.key()?;
+            if !words.eat("until") {
+                return Err(words.problem("`until` is missing"));
+            }
+            Step::Events(key, words.moment()?)
+        }
+        "push" => {
+            let key = words.key()?;
+            let position = if words.eat("until") {
+                Position::Until(words.moment()?)
+            } else {
+                Position::Version(words.version()?)
+            };
+            Step::Push(key, position, words.eat("anew"))
+        }
+        "full" if words.eat("refresh") => Step::FullRefresh(words.key()?),
         "finish" => Step::Finish(words.key()?, end(words)?),
         "next" => Step::NextSend(sending(words)?),
         "service" if words.eat("silent") => Step::Silent,

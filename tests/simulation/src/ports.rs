@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assets::AssetKey;
-use assets::delta::{Commit, Reading, Unreadable};
+use assets::delta::{Commit, KeptChanges, KnownHead, Reading, Unreadable};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use headwater::execute::Windows;
@@ -17,6 +17,7 @@ use headwater::reconcile::PassReport;
 use headwater::state::Lease;
 use headwater::store::Store;
 use send_wrapper::SendWrapper;
+use workspace::MemoryLog;
 
 use crate::bugs::Bug;
 use crate::faults::Fault;
@@ -190,6 +191,24 @@ impl Tables for Ports<'_> {
         self.with(|world| {
             let table = world.lake.named(&location.path);
             Ok(table.map_or_else(Vec::new, |table| world.lake.of(table).log.back_to(at)))
+        })
+    }
+
+    async fn kept_changes(
+        &self,
+        location: &TableLocation,
+        head: &KnownHead,
+        asked: u64,
+    ) -> Result<KeptChanges, Unreadable> {
+        if !self.reach(Step::ReadBack, Side::Before) {
+            return Err(MemoryLog::gone(head));
+        }
+        self.with(|world| {
+            let table = world.lake.named(&location.path);
+            table.map_or_else(
+                || Err(MemoryLog::gone(head)),
+                |table| world.lake.of(table).log.kept_changes(head, asked),
+            )
         })
     }
 }

@@ -52,6 +52,7 @@ pub(in crate::declaration) fn check_asset(
         code_version: checks.code_version(entry),
         adopt: entry.adopt,
         outside_writes: checks.outside_writes(entry.outside_writes.as_ref()),
+        full_refresh: entry.full_refresh,
         watermark: checks.watermark(entry.watermark.as_ref()),
         partitions: checks.partitions(entry.partitions.as_ref()),
         lookback: checks.duration(entry.lookback.as_ref()),

@@ -16,22 +16,17 @@ const MAX_ATTEMPTS: u32 = 20;
 impl Checks<'_, '_> {
     pub(super) fn freshness(&mut self, entry: Option<&At<FreshnessEntry>>) -> Option<Freshness> {
         let entry = &entry?.value;
-        self.not_acted_on(
-            entry.max_event_lag.as_ref(),
-            "max_event_lag",
-            "event time is not watched",
-        );
         let mut max_lag = self.bound(entry.max_lag.as_ref());
         let mut max_age = self.bound(entry.max_age.as_ref());
-        // Looked at for what is wrong in it alone.
-        self.bound(entry.max_event_lag.as_ref());
+        let mut max_event_lag = self.bound(entry.max_event_lag.as_ref());
         if let Some(warn) = &entry.warn {
-            let bound = match (&entry.max_lag, &entry.max_age) {
-                (Some(_), _) => max_lag.as_mut(),
-                (None, Some(_)) => max_age.as_mut(),
-                (None, None) => {
+            let bound = match (&entry.max_lag, &entry.max_age, &entry.max_event_lag) {
+                (Some(_), _, _) => max_lag.as_mut(),
+                (None, Some(_), _) => max_age.as_mut(),
+                (None, None, Some(_)) => max_event_lag.as_mut(),
+                (None, None, None) => {
                     let message = "`warn` has no bound to warn of".to_owned();
-                    let help = "add `max_lag` or `max_age`";
+                    let help = "add `max_lag`, `max_age` or `max_event_lag`";
                     self.error(Problem::Value, warn.node, message, help);
                     None
                 }
@@ -45,6 +40,7 @@ impl Checks<'_, '_> {
         Some(Freshness {
             max_lag,
             max_age,
+            max_event_lag,
             deadlines,
         })
     }

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use crate::asset::{AssetKind, Consume};
 use crate::declaration::at::{At, ScalarText, Short};
-use crate::policy::{Adoption, CodeChanges};
+use crate::policy::{Adoption, CodeChanges, FullRefresh};
 
 use super::automation::AutomationEntry;
 use super::check::CheckEntry;
@@ -68,6 +68,8 @@ pub(in crate::declaration) struct AssetEntry {
     pub(in crate::declaration) adopt: Option<Adoption>,
     /// What writes mean that Headwater did not trigger.
     pub(in crate::declaration) outside_writes: Option<At<OutsideWritesEntry>>,
+    /// Whether it is built anew in full by itself where its position in a change feed is broken.
+    pub(in crate::declaration) full_refresh: Option<FullRefresh>,
     /// Who answers for it.
     pub(in crate::declaration) owner: Option<String>,
     /// The group it belongs to.

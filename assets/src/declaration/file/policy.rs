@@ -22,7 +22,7 @@ pub(in crate::declaration) struct FreshnessEntry {
     pub(in crate::declaration) max_age: Option<At<Short<DurationText, BoundEntry>>>,
     /// How far event time may be behind.
     pub(in crate::declaration) max_event_lag: Option<At<Short<DurationText, BoundEntry>>>,
-    /// When to warn: of `max_lag` where that is given, else of `max_age`.
+    /// When to warn: of `max_lag` where that is given, else of `max_age`, else of `max_event_lag`.
     pub(in crate::declaration) warn: Option<At<DurationText>>,
     /// Instants at which older changes have to be in.
     pub(in crate::declaration) deadlines: Option<Vec<At<DeadlineEntry>>>,

@@ -276,7 +276,7 @@ prop_compose! {
                 parameters: BTreeMap::from([("asset".to_owned(), "{{ asset }}".to_owned())]),
                 place: place(),
             }),
-            freshness: freshness.map(|(max_lag, max_age)| Freshness { max_lag, max_age, deadlines: Vec::new() }),
+            freshness: freshness.map(|(max_lag, max_age)| Freshness { max_lag, max_age, ..Freshness::default() }),
             automation,
             consistency: after.map(|after| match after {
                 None => Consistency::Latest,
@@ -294,6 +294,7 @@ prop_compose! {
                 None => OutsideWrites::Ignore,
                 Some(margin) => OutsideWrites::Assume { margin },
             }),
+            full_refresh: None,
             watermark: watermark.map(|column| Watermark { column }),
             description: owner.clone(),
             partitions: None,

@@ -49,6 +49,7 @@ fn nothing() -> DeclaredAsset {
         adopt: None,
         outside_writes: None,
         watermark: None,
+        full_refresh: None,
         partitions: None,
         lookback: None,
         checks: None,

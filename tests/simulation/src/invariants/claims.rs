@@ -26,12 +26,20 @@ impl World {
                     let Some(input) = self.lake.named(upstream.as_str()) else {
                         return true;
                     };
+                    if is_void(self.lake.of(input), version) {
+                        return true;
+                    }
                     let read = reads.iter().find(|(found, _)| *found == input);
                     read.is_some_and(|(_, mark)| covers(self.lake.of(input), *mark, version))
                 })
             };
             let is_shown = contents(table, seen).any(|written| is_true(&written.reads));
-            if !is_shown && claims.values().any(|claim| claim.version.is_some()) {
+            let mut present = claims.iter().filter(|(upstream, claim)| {
+                let input = self.lake.named(upstream.as_str());
+                let version = claim.version.as_ref();
+                version.is_some_and(|v| !input.is_some_and(|at| is_void(self.lake.of(at), v)))
+            });
+            if !is_shown && present.next().is_some() {
                 let shown: Vec<String> = contents(table, seen)
                     .map(|written| {
                         format!("{} of {}", written.mark.version, self.told(&written.reads))
@@ -78,6 +86,13 @@ pub(crate) fn contents<'a>(
         version: 0,
     };
     table.since(from.unwrap_or(first))
+}
+
+/// Whether a version that is claimed is one of a log that was rolled back since: it says nothing of what the
+/// table has now.
+fn is_void(table: &Table, claimed: &TableVersion) -> bool {
+    let id = claimed.table_id.as_str().strip_suffix(" (before)");
+    id.is_some_and(|id| table.incarnations(id).next().is_some())
 }
 
 /// Whether a table that was read up to a mark was read up to a version that is claimed.
