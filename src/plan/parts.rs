@@ -23,8 +23,13 @@ pub struct Parts {
     pub missing: PartitionSet,
     /// Those that were built with other code, where the policy looks at code.
     pub outdated: PartitionSet,
-    /// Those that have to be built: missing, behind an input, or outdated and to be rebuilt.
+    /// Those that have to be built: missing, behind an input, or outdated and to be rebuilt. Without those that
+    /// nobody builds by himself, unless a person asked for them.
     pub stale: PartitionSet,
+    /// Those whose window ended longer ago than `lookback`: nothing builds them by itself.
+    pub dormant: PartitionSet,
+    /// Those of them that lack something.
+    pub beyond: PartitionSet,
     /// Source changes that are not shown, the inputs' included, each with the partitions that lack it.
     pub pending: Vec<(Origin, PartitionSet)>,
     /// Those of them that will arrive without anybody's help.
@@ -68,11 +73,15 @@ impl Parts {
         };
         let outdated = outdated(asset, build, definition).intersection(&existing);
         let outdated = outdated.difference(&missing);
-        let mut stale = missing.clone();
+        let mut lacking = missing.clone();
         if asset.code_changes == CodeChanges::Rebuild {
-            stale = stale.union(&outdated);
+            lacking = lacking.union(&outdated);
         }
+        let dormant = dormant(asset, definition, now).intersection(&existing);
+        let stale = lacking.difference(&dormant);
         Some(Self {
+            beyond: lacking.intersection(&dormant),
+            dormant,
             existing,
             unbuilt: stale.clone(),
             missing,
@@ -110,6 +119,15 @@ impl Parts {
         }
         changes.push((origin, set));
     }
+}
+
+/// The partitions that are too old to be built without a person.
+fn dormant(asset: &Asset, definition: &Partitions, now: DateTime<Utc>) -> PartitionSet {
+    let since = asset
+        .lookback
+        .filter(|_| asset.is_built_here())
+        .and_then(|lookback| now.checked_sub_signed(lookback));
+    since.map_or(PartitionSet::NOTHING, |since| definition.ended_by(since))
 }
 
 /// The partitions that were built with other code than today's.

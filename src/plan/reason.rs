@@ -70,6 +70,18 @@ pub enum Reason {
         /// The key of the last one.
         last: Option<String>,
     },
+    /// Partitions lack something, and their windows ended longer ago than `lookback`: a person has to ask for
+    /// them.
+    BeyondLookback {
+        /// How many.
+        count: u64,
+        /// The key of the first one.
+        first: String,
+        /// The key of the last one.
+        last: String,
+        /// The bound, in seconds.
+        lookback_s: i64,
+    },
     /// The code differs from the code it was built with.
     CodeChanged {
         /// Built with.
@@ -284,6 +296,7 @@ impl Reason {
             Self::FullRefresh { .. } => "full_refresh",
             Self::Missing => "missing",
             Self::MissingPartitions { .. } => "missing_partitions",
+            Self::BeyondLookback { .. } => "beyond_lookback",
             Self::CodeChanged { .. } => "code_changed",
             Self::OutdatedCode { .. } => "outdated_code",
             Self::UpstreamStale { .. } => "upstream_stale",
@@ -394,6 +407,9 @@ pub fn sentence(reason: &Reason) -> String {
             }
             (count, _, _) => format!("{count} of its partitions were never built"),
         },
+        Reason::BeyondLookback {
+            count, first, last, ..
+        } => beyond_lookback(*count, first, last),
         Reason::CodeChanged { built, current } => {
             format!("its code changed: built with {built}, now {current}")
         }
@@ -523,6 +539,15 @@ pub fn sentence(reason: &Reason) -> String {
             )
         }
     }
+}
+
+fn beyond_lookback(count: u64, first: &str, last: &str) -> String {
+    let which = if count == 1 {
+        format!("its partition `{first}` lacks something and ended")
+    } else {
+        format!("{count} of its partitions, from `{first}` to `{last}`, lack something and ended")
+    };
+    format!("{which} longer ago than `lookback`: a person has to ask for that")
 }
 
 fn check_failed(failed: &FailedCheck) -> String {

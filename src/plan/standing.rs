@@ -178,9 +178,9 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
     let (is_missing, built_code) = match &parts {
         None => (is_missing(asset, table, build), outdated_code(asset, build)),
         Some(parts) => (
-            !parts.missing.is_empty(),
+            !parts.missing.difference(&parts.dormant).is_empty(),
             build
-                .filter(|_| !parts.outdated.is_empty())
+                .filter(|_| !parts.outdated.difference(&parts.dormant).is_empty())
                 .and_then(other_code(asset)),
         ),
     };
@@ -393,7 +393,7 @@ fn compare_parts<'a>(
     standing: &Standing<'a>,
     (upstream, commits, consumed): (AssetIndex, &'a [DataCommit], Option<&'a Consumed>),
 ) -> Option<Behind<'a>> {
-    let there = parts.existing.clone();
+    let there = parts.existing.difference(&parts.dormant);
     for (of, own) in [
         (Changes::Pending, &mut parts.pending),
         (Changes::Arriving, &mut parts.arriving),
@@ -416,10 +416,18 @@ fn compare_parts<'a>(
     if incorporated.is_all() && consumed.is_none_or(|consumed| consumed.partitions.is_empty()) {
         return None;
     }
-    let has_content = there.difference(&parts.missing);
-    let lacked = incorporated.lacked(edge, &has_content);
+    let has_content = parts.existing.difference(&parts.missing);
+    let mut lacked = incorporated.lacked(edge, &has_content);
     if let Some(compacted) = consumed.and_then(|of| incorporated.compacted(of, &lacked)) {
         parts.compacted.push((upstream, compacted));
+    }
+    // Late data of long ago is kept in mind, and not built for.
+    if !parts.dormant.is_empty() {
+        for (_, set) in &mut lacked {
+            parts.beyond = parts.beyond.union(&set.intersection(&parts.dormant));
+            *set = set.difference(&parts.dormant);
+        }
+        lacked.retain(|(_, set)| !set.is_empty());
     }
     let (first, last) = (lacked.first()?, lacked.last()?);
     let set = PartitionSet::union_of(lacked.iter().map(|(_, set)| set.clone()));

@@ -266,7 +266,8 @@ impl Judge<'_> {
         let mut reasons = Vec::new();
         match (&standing.parts, &asset.partitions) {
             (Some(parts), Some(definition)) if standing.is_missing => {
-                reasons.push(missing_partitions(definition, &parts.missing));
+                let missing = parts.missing.difference(&parts.dormant);
+                reasons.push(missing_partitions(definition, &missing));
             }
             _ if standing.is_missing => reasons.push(Reason::Missing),
             _ => {}
@@ -297,7 +298,10 @@ impl Judge<'_> {
                 },
             });
         }
-        // A mark is never what something is built for.
+        // Marks are never what something is built for.
+        if let Some(beyond) = beyond_lookback(asset, standing) {
+            reasons.push(beyond);
+        }
         if let Some((built, current)) = code.filter(|_| is_mark) {
             let (built, current) = (built.clone(), current.clone());
             reasons.push(Reason::OutdatedCode { built, current });
@@ -499,6 +503,21 @@ fn missing_partitions(definition: &Partitions, missing: &PartitionSet) -> Reason
         first: ranges.first().map(|range| range.from.clone()),
         last: ranges.last().map(|range| range.to.clone()),
     }
+}
+
+/// Names the partitions that lack something and are too old to be built by themselves.
+fn beyond_lookback(asset: &Asset, standing: &Standing<'_>) -> Option<Reason> {
+    let parts = standing.parts.as_deref()?;
+    let beyond = parts.beyond.difference(&parts.stale);
+    let (definition, lookback) = asset.partitions.as_ref().zip(asset.lookback)?;
+    let ranges = definition.key_ranges(&beyond);
+    let (first, last) = ranges.first().zip(ranges.last())?;
+    Some(Reason::BeyondLookback {
+        count: beyond.count().unwrap_or(0),
+        first: first.from.clone(),
+        last: last.to.clone(),
+        lookback_s: lookback.num_seconds(),
+    })
 }
 
 fn quarantined(failure: &Failure) -> Reason {

@@ -21,6 +21,7 @@ pub type PartitionStates = Vec<(&'static str, PartitionSet)>;
 /// | `running` | a run that builds it is under way |
 /// | `missing` | it should have content and has none |
 /// | `stale` | an input changed where it needs it, or its code did |
+/// | `beyond_lookback` | it is missing or stale, and too old to be built without a person: `lookback` |
 /// | `upstream_stale` | what it needs has to be built first |
 /// | `fresh` | it incorporates everything |
 /// | `present`, `empty` | of what nobody here builds: whether it has files |
@@ -59,8 +60,10 @@ pub fn partition_states(
         });
         let waiting = parts.pending.iter().map(|(_, set)| set.clone());
         take("running", running.unwrap_or_default());
-        take("missing", parts.missing.clone());
+        let beyond = parts.beyond.difference(&parts.stale);
+        take("missing", parts.missing.difference(&beyond));
         take("stale", parts.stale.clone());
+        take("beyond_lookback", beyond);
         take(
             "upstream_stale",
             PartitionSet::union_of(waiting).union(&parts.unbuilt),

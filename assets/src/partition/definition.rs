@@ -79,6 +79,21 @@ impl Partitions {
         self.product_of(|part| part.existing(now))
     }
 
+    /// Returns the partitions whose windows ended by an instant; none where none of the parts is of time.
+    pub fn ended_by(&self, instant: DateTime<Utc>) -> PartitionSet {
+        if !self.has_windows() {
+            return PartitionSet::NOTHING;
+        }
+        self.product_of(|part| part.ended_by(instant))
+    }
+
+    /// Returns whether one of the parts is of time.
+    pub fn has_windows(&self) -> bool {
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Windows(_)))
+    }
+
     /// Returns all partitions of the definition, also those of the future.
     pub fn defined(&self) -> PartitionSet {
         self.product_of(Part::defined)

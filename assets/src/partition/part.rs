@@ -65,6 +65,14 @@ impl Part {
         }
     }
 
+    /// Returns what of it ended by an instant; values never end.
+    pub(super) fn ended_by(&self, instant: DateTime<Utc>) -> PartitionSet {
+        match self {
+            Self::Windows(windows) => windows.ended_by(instant),
+            Self::Keys(values) | Self::Dynamic(values) => values.list.all(),
+        }
+    }
+
     /// Returns all of it, also of the future.
     pub(super) fn defined(&self) -> PartitionSet {
         match self {

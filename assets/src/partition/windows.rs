@@ -143,6 +143,13 @@ impl Windows {
         PartitionSet::windows(spans)
     }
 
+    /// Returns the windows of the definition that ended by an instant.
+    pub(super) fn ended_by(&self, instant: DateTime<Utc>) -> PartitionSet {
+        let running = self.timeline.at(instant.timestamp());
+        let spans = Spans::range(self.span.start, running.min(self.span.end));
+        PartitionSet::windows(spans)
+    }
+
     /// Returns the windows that have an instant in common with a stretch of time, end exclusive.
     pub(super) fn covering(&self, start: i64, end: i64) -> Option<Span> {
         let (first, last) = self.timeline.bounds();

@@ -125,3 +125,20 @@ pub(super) fn automations(assets: &[Asset], diagnostics: &mut Vec<Diagnostic>) {
         }
     }
 }
+
+/// Bounds on how old a partition may be, of what has no partitions of time.
+pub(super) fn lookbacks(assets: &[Asset], diagnostics: &mut Vec<Diagnostic>) {
+    let bounded = assets.iter().filter(|asset| asset.lookback.is_some());
+    for asset in bounded {
+        let is_of_time = |partitions: &crate::partition::Partitions| partitions.has_windows();
+        if asset.partitions.as_ref().is_some_and(is_of_time) {
+            continue;
+        }
+        let message = format!(
+            "`{}` has a `lookback`, and no partitions that are windows of time",
+            asset.key
+        );
+        let problem = Diagnostic::error("R021", asset.declared_at.clone(), message);
+        diagnostics.push(problem.help("add `partitions: { daily: … }`, or leave `lookback` out"));
+    }
+}

@@ -104,6 +104,7 @@ pub fn resolve(input: ResolveInput) -> Resolved {
     assets.sort_by(|a, b| a.key.cmp(&b.key));
     check::locations(&assets, &mut diagnostics);
     check::automations(&assets, &mut diagnostics);
+    check::lookbacks(&assets, &mut diagnostics);
     Resolved {
         assets,
         tasks: merger.into_tasks(),

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::world::*;
-use crate::plan::{Action, Decision, Plan};
+use crate::plan::{Action, Decision, Plan, Reason};
 use crate::state::{Basis, Build, BuiltPartitions, Consumed};
 
 /// How the partitions of an asset of the test are spelled.
@@ -106,7 +106,14 @@ impl Reference {
                         .any(|at| needs.contains(Partition::single(*at)))
             })
         };
-        existing.iter().filter(is_stale).map(ordinal).collect()
+        let lookback = graph.asset(index(table)).lookback;
+        // A window that ended longer ago than the bound is left to a person.
+        let is_looked_at = |partition: &Partition| {
+            let window = definition.window(*partition).unwrap();
+            lookback.is_none_or(|lookback| world.now - window.end < lookback)
+        };
+        let due = existing.iter().filter(is_looked_at);
+        due.filter(is_stale).map(ordinal).collect()
     }
 
     /// Those of them that nothing is in the way of: no partition that they need has to be built.
@@ -220,6 +227,37 @@ fn check(world: &World, reference: &Reference, plan: &Plan) -> Result<(), TestCa
     Ok(())
 }
 
+#[test]
+fn what_is_older_than_lookback_is_named_and_left() {
+    let days = partitions(Grid::Daily);
+    let mut world = World::new()
+        .source("src")
+        .table("mid", &["src"])
+        .with("src", |asset| asset.partitions = Some(days.clone()))
+        .with("mid", |asset| asset.partitions = Some(days.clone()))
+        .with("mid", |asset| asset.lookback = Some(TimeDelta::days(2)));
+    world.memory.commits.clear();
+    world.observe("mid", crate::state::ObservedState::Ok);
+    let none = BuiltPartitions::none_of(&days);
+    let build = Build {
+        partitions: Some(none),
+        ..Build::default()
+    };
+    world.memory.builds.insert(key("mid"), build);
+    let plan = world.plan();
+    let told = decision(&world, &plan, "mid");
+    assert_eq!(told.action, Action::Run);
+    let due = told.partitions.as_ref().and_then(PartitionSet::count);
+    assert_eq!(due, Some(2), "yesterday, and the day before");
+    let beyond = Reason::BeyondLookback {
+        count: 11,
+        first: "2026-02-16".to_owned(),
+        last: "2026-02-26".to_owned(),
+        lookback_s: 2 * 24 * 3600,
+    };
+    assert!(told.reasons.contains(&beyond), "{:?}", told.reasons);
+}
+
 fn any_act() -> impl Strategy<Value = Act> {
     prop_oneof![
         4 => prop::collection::vec(0..16_i32, 1..4).prop_map(Act::Commit),
@@ -232,17 +270,22 @@ fn any_link() -> impl Strategy<Value = Link> {
     prop_oneof![3 => Just(Link::Inferred), 2 => Just(Link::Trailing), 1 => Just(Link::All)]
 }
 
+fn any_lookback() -> impl Strategy<Value = Option<i64>> {
+    prop_oneof![2 => Just(None), 1 => (1_i64..20).prop_map(Some)]
+}
+
 fn any_grid() -> impl Strategy<Value = Grid> {
     prop_oneof![3 => Just(Grid::Daily), 1 => Just(Grid::Weekly), 1 => Just(Grid::Shifted)]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn planning_by_partitions_agrees_with_looking_at_each_of_them(
         grids in (any_grid(), any_grid()),
         links in (any_link(), any_link()),
+        lookbacks in (any_lookback(), any_lookback()),
         acts in prop::collection::vec(any_act(), 1..24),
     ) {
         let days = partitions(Grid::Daily);
@@ -254,6 +297,8 @@ proptest! {
             .with("src", |asset| asset.partitions = Some(days.clone()))
             .with("mid", |asset| asset.partitions = Some(partitions(grids.0)))
             .with("top", |asset| asset.partitions = Some(partitions(grids.1)))
+            .with("mid", |asset| asset.lookback = lookbacks.0.map(TimeDelta::days))
+            .with("top", |asset| asset.lookback = lookbacks.1.map(TimeDelta::days))
             .with("mid", |asset| asset.upstreams[0].mapping = mapping(links.0))
             .with("top", |asset| asset.upstreams[0].mapping = mapping(links.1));
         let mut reference = Reference::default();

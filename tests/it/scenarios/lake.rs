@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assets::delta::contents::{Contents, WatchedColumn};
+use assets::delta::partition_tuple::PartitionColumns;
+use assets::delta::touched::Touched;
 use assets::delta::{
-    ColumnRange, Commit, DataType, KeptChanges, KnownHead, NullCount, Reading, TimeSource,
-    Unreadable, Writer,
+    ColumnRange, Commit, DataType, KeptChanges, KnownHead, NullCount, PartitionValue, Reading,
+    TimeSource, Unreadable, Writer,
 };
 use assets::{AssetKey, Relation};
 use async_trait::async_trait;
@@ -35,11 +37,19 @@ impl Lake {
         self.logs.entry(key.to_string()).or_insert_with(new)
     }
 
-    /// Appends a commit to a table; returns its version.
-    pub(super) fn append(&mut self, key: &AssetKey, at: DateTime<Utc>, run: Option<i64>) -> u64 {
-        let commit = self.log(key).commit(at, true);
-        commit.writer.job_run_id = run;
-        commit.version
+    /// Appends a commit to a table, of all of it or of the values of a column.
+    pub(super) fn append(
+        &mut self,
+        key: &AssetKey,
+        at: DateTime<Utc>,
+        run: i64,
+        partitions: Option<&(String, Vec<String>)>,
+    ) {
+        let log = self.log(key);
+        let touched = touched(log, partitions);
+        let commit = log.commit(at, true);
+        commit.writer.job_run_id = Some(run);
+        commit.partitions = touched;
     }
 
     /// A commit by somebody, as the story has it. The first one of a table may have any version: what
@@ -70,7 +80,9 @@ impl Lake {
         if let Some((rows, nulls)) = &committed.rows {
             log.contents = Some(contents(*rows, nulls));
         }
+        let partitions = touched(log, committed.partitions.as_ref());
         log.commits.push(Commit {
+            partitions,
             time_source: TimeSource::InCommit,
             operation: Some(committed.operation.clone()),
             changed_data: committed.changed_data,
@@ -157,6 +169,20 @@ fn contents(rows: u64, nulls: &BTreeMap<String, u64>) -> Contents {
         rows: Some(rows),
         columns: nulls.iter().map(column).collect(),
     }
+}
+
+/// Says where a commit changed data, of a table that is partitioned by one column from then on.
+fn touched(log: &mut MemoryLog, partitions: Option<&(String, Vec<String>)>) -> Touched {
+    let Some((column, values)) = partitions else {
+        return Commit::blank(0, DateTime::UNIX_EPOCH).partitions;
+    };
+    log.partitioned_by = PartitionColumns::new(None, std::slice::from_ref(column));
+    let tuple = |value: &String| {
+        [PartitionValue::from(Some(value.as_str().into()))]
+            .into_iter()
+            .collect()
+    };
+    Touched::These(values.iter().map(tuple).collect())
 }
 
 #[async_trait]

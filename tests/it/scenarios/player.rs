@@ -231,6 +231,24 @@ impl Player {
         found.ok_or_else(|| format!("no run of `{key}` is under way"))
     }
 
+    /// The column and its values that a run of an asset was asked to build; none where that is the whole of it.
+    fn asked_partitions(&self, key: &AssetKey, run: RunId) -> Option<(String, Vec<String>)> {
+        let graph = &self.declared.as_ref()?.graph;
+        let asset = graph.asset(graph.index_of(key.as_str())?);
+        let definition = asset.planned_partitions()?;
+        let [part] = definition.parts() else {
+            return None;
+        };
+        let column = part.columns().first()?.to_string();
+        let open = self.store.load().unwrap().open_intents;
+        let mut of_run = open
+            .into_values()
+            .filter(|intent| intent.run_id == Some(run));
+        let set = of_run.next()?.partitions?.under(definition);
+        let keys = set.iter().filter_map(|at| definition.key(at));
+        Some((column, keys.collect()))
+    }
+
     /// A run of ours ends; a good one writes its table first, unless it had nothing to write.
     fn finish(&mut self, key: &AssetKey, end: &End) -> Result<(), String> {
         let (_, id) = self.run_of(key, |state| *state == RunState::Active)?;
@@ -238,13 +256,14 @@ impl Player {
         let index = graph.index_of(key.as_str());
         // What is not declared any more may still be written.
         let has_table = index.is_none_or(|index| graph.asset(index).kind.has_table());
+        let partitions = self.asked_partitions(key, id);
         let scene = &mut *self.world.get();
         let state = match end {
             End::Ok { with_commit } => {
                 if !has_table {
                     scene.lake.make_view(key);
                 } else if *with_commit {
-                    scene.lake.append(key, scene.now, Some(id.0));
+                    scene.lake.append(key, scene.now, id.0, partitions.as_ref());
                 }
                 RunState::Succeeded
             }

@@ -16,7 +16,7 @@ pub(super) const FORMS: [&str; 30] = [
     "assets:",
     "now TIME",
     "advance DURATION",
-    "commit KEY vN [at TIME] OPERATION [no data | data] [rows N [nulls COLUMN N …]] [by run N [started TIME]] [read KEY vN …]",
+    "commit KEY vN [at TIME] OPERATION [no data | data] [in COLUMN VALUE,…] [rows N [nulls COLUMN N …]] [by run N [started TIME]] [read KEY vN …]",
     "create KEY",
     "lose KEY",
     "recreate KEY",
@@ -99,6 +99,8 @@ pub(super) struct Committed {
     pub(super) changed_data: bool,
     /// The run that wrote it, and when that began.
     pub(super) run: Option<(i64, Option<Moment>)>,
+    /// The column that the table is partitioned by, and the values of it where data changed.
+    pub(super) partitions: Option<(String, Vec<String>)>,
     /// The rows that the table has then, and how many of them are null in some columns.
     pub(super) rows: Option<(u64, BTreeMap<String, u64>)>,
     /// What its writer says it read.
@@ -308,6 +310,12 @@ fn commit(words: &mut Words) -> Told<Committed> {
     } else {
         words.eat("data") || !MAINTENANCE.contains(&&*operation)
     };
+    let mut partitions = None;
+    if words.eat("in") {
+        let column = words.word("the column")?;
+        let values = words.word("the values")?;
+        partitions = Some((column, values.split(',').map(str::to_owned).collect()));
+    }
     let mut rows = None;
     if words.eat("rows") {
         let shown = count(words)?;
@@ -347,6 +355,7 @@ fn commit(words: &mut Words) -> Told<Committed> {
         operation,
         changed_data,
         run,
+        partitions,
         rows,
         read,
     })

@@ -71,8 +71,6 @@ impl Checks<'_, '_> {
         let dynamic = entry.partitions.as_ref();
         let dynamic = dynamic.filter(|entry| partition::has_dynamic(&entry.value));
         self.not_acted_on(dynamic, "dynamic", "the asset is built as one whole");
-        let no_bound = "late data is built however old it is";
-        self.not_acted_on(entry.lookback.as_ref(), "lookback", no_bound);
     }
 
     pub(super) fn key(&mut self, text: &KeyText, node: NodeId) -> Option<AssetKey> {

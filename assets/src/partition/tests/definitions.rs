@@ -29,6 +29,28 @@ fn windows_exist_when_they_have_ended() {
 }
 
 #[test]
+fn windows_have_ended_by_an_instant_or_not() {
+    let days = check(daily("2026-01-01", "Europe/Berlin"));
+    let product = check(PartitionsSpec::Product(vec![
+        keys("k", &["a", "b"]),
+        daily("2026-01-01", "Europe/Berlin"),
+    ]));
+    for (instant, ended) in [
+        ("2025-12-31T00:00:00Z", 0),
+        ("2026-01-01T22:59:59Z", 0),
+        ("2026-01-01T23:00:00Z", 1),
+        ("2026-03-30T21:59:59Z", 88),
+        ("2026-03-30T22:00:00Z", 89),
+    ] {
+        assert_eq!(days.ended_by(at(instant)).count(), Some(ended), "{instant}");
+        let twice = product.ended_by(at(instant)).count();
+        assert_eq!(twice, Some(2 * ended), "{instant}");
+    }
+    let keys = check(keys("k", &["a"]));
+    assert!(keys.ended_by(at("2099-01-01T00:00:00Z")).is_empty());
+}
+
+#[test]
 fn the_running_window_counts_where_it_is_asked_for() {
     let spec = WindowsSpec {
         include_running: Some(true),

@@ -10,6 +10,7 @@ use crate::asset::AssetKind;
 use crate::condition::Condition;
 use crate::declaration::DeclaredAsset;
 use crate::key::AssetKey;
+use crate::partition::{PartitionsSpec, WindowsSpec};
 use crate::policy::{Automation, Bound, Freshness, Pacing};
 use crate::resolve::{ResolveInput, resolve};
 
@@ -99,6 +100,25 @@ fn a_node_whose_names_are_too_long_needs_a_key() {
 #[test]
 fn a_file_without_key_or_node_is_refused() {
     assert_eq!(codes(&resolve(files(vec![nothing()]))), [("R010", 1)]);
+}
+
+#[test]
+fn a_lookback_needs_partitions_of_time() {
+    let mut file = declared("a.b", 1);
+    file.lookback = Some(chrono::TimeDelta::days(7));
+    assert_eq!(codes(&resolve(files(vec![file.clone()]))), [("R021", 1)]);
+    let of = |spec| Some(crate::partition::Partitions::check(&spec).unwrap());
+    file.partitions = of(PartitionsSpec::Keys {
+        column: "region".to_owned(),
+        values: vec!["emea".to_owned()],
+    });
+    assert_eq!(codes(&resolve(files(vec![file.clone()]))), [("R021", 1)]);
+    file.partitions = of(PartitionsSpec::Daily(WindowsSpec {
+        column: Some("day".to_owned()),
+        start: "2026-01-01".to_owned(),
+        ..WindowsSpec::default()
+    }));
+    assert_eq!(codes(&resolve(files(vec![file]))), []);
 }
 
 #[test]
