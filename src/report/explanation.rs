@@ -282,6 +282,7 @@ fn inputs_of(
 fn consistency(asset: &Asset) -> Value {
     match asset.consistency {
         Consistency::Latest => json!("latest"),
+        Consistency::Snapshot => json!("snapshot"),
         Consistency::Settled { proceed_after } => json!({ "settled": {
             "proceed_after_seconds": proceed_after.map(|after| after.num_seconds()),
         }}),

@@ -133,6 +133,7 @@ impl World {
             intent: None,
             partitions: None,
             event_at: None,
+            provenance: None,
         };
         self.memory
             .commits
@@ -398,5 +399,6 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         partitions: None,
         full_refresh: false,
         feeds: BTreeSet::new(),
+        pinned: Vec::new(),
     }
 }

@@ -1,0 +1,546 @@
+//! `snapshot`: the newest versions of an asset's inputs that agree on every root which two of them share.
+//!
+//! A version is struck out when another input has none that shows the same version of a shared root, until
+//! none is struck out any more. Where provenance only grows from version to version, the newest of what is
+//! left is the answer: whatever an input shows at its newest, another one shows at its newest or before,
+//! and so the other way round. Where it does not, because a table was set back or made anew, what is left
+//! is searched, newest first in the order of the inputs, in a bounded number of steps. Versions of a root
+//! are compared for equality only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assets::AssetKey;
+use assets::policy::Pacing;
+use assets::version::TableVersion;
+use lineage::AssetIndex;
+use serde::Serialize;
+
+use super::decision::Action;
+use super::due::is_repeated;
+use super::input::PlanInput;
+use super::known::Known;
+use super::position::asked;
+use super::reason::Reason;
+use super::standing::{Standing, must_be_built};
+use super::verdict::{Judge, Verdict};
+use crate::state::{Build, DataCommit, RootVersion};
+
+/// How many versions of an input are looked at, from the newest down.
+const LOOKED_AT: usize = 256;
+
+/// How many comparisons a search may take before it gives up: then the asset waits.
+const STEPS: usize = 100_000;
+
+/// What an asset under `snapshot` may read now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// The newest versions that agree: input → version, `None` where it has no data. Absent where no
+    /// versions agree that are not older than what was consumed.
+    pub cut: Option<BTreeMap<AssetKey, Option<TableVersion>>>,
+    /// Whether that brings anything that was not consumed.
+    pub is_news: bool,
+    /// The shared roots on which the newest versions of the inputs do not agree, in key order.
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// A root on which the newest versions of some inputs do not agree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Disagreement {
+    /// The root.
+    pub root: AssetKey,
+    /// What the newest version of each input that depends on it shows, in key order.
+    pub shown: Vec<Shown>,
+}
+
+/// What the newest version of an input shows of a root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// The input.
+    pub input: AssetKey,
+    /// The version of the root, where there is just one.
+    pub version: Option<u64>,
+    /// `exact`, `assumed`, `mixed` or `unknown`; only what is exact is agreed upon.
+    pub certainty: &'static str,
+}
+
+/// A version of an input, and what it shows of those roots that it shares with other inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Candidate<'a, Root, At> {
+    version: Option<&'a TableVersion>,
+    roots: BTreeMap<Root, At>,
+}
+
+/// Returns which candidate of each input, all of them newest first, makes the newest agreeing cut.
+fn newest_agreeing<Root: Ord + Copy, At: Ord + Copy>(
+    inputs: &[Vec<Candidate<'_, Root, At>>],
+    steps: usize,
+) -> Option<Vec<usize>> {
+    let left = struck_out(inputs);
+    let mut search = Search {
+        inputs,
+        left: &left,
+        steps,
+    };
+    let mut chosen = Vec::with_capacity(inputs.len());
+    search
+        .choose(&mut chosen, &BTreeMap::new())
+        .then_some(chosen)
+}
+
+/// Returns the positions of those candidates of each input that others can agree with.
+fn struck_out<Root: Ord + Copy, At: Ord + Copy>(
+    inputs: &[Vec<Candidate<'_, Root, At>>],
+) -> Vec<Vec<usize>> {
+    let mut left: Vec<Vec<usize>> = inputs
+        .iter()
+        .map(|candidates| (0..candidates.len()).collect())
+        .collect();
+    loop {
+        let mut shown: BTreeMap<Root, BTreeSet<At>> = BTreeMap::new();
+        let mut is_first_of: BTreeSet<Root> = BTreeSet::new();
+        for (candidates, left) in inputs.iter().zip(&left) {
+            let kept = || left.iter().filter_map(|at| candidates.get(*at));
+            let names: BTreeSet<Root> = kept().flat_map(|one| one.roots.keys().copied()).collect();
+            for root in names {
+                // A version that does not depend on the root goes with any.
+                if kept().any(|one| !one.roots.contains_key(&root)) {
+                    continue;
+                }
+                let own: BTreeSet<At> = kept()
+                    .filter_map(|one| one.roots.get(&root).copied())
+                    .collect();
+                let all = shown.entry(root).or_default();
+                if is_first_of.insert(root) {
+                    *all = own;
+                } else {
+                    all.retain(|at| own.contains(at));
+                }
+            }
+        }
+        let mut is_done = true;
+        for (candidates, left) in inputs.iter().zip(&mut left) {
+            left.retain(|at| {
+                let Some(candidate) = candidates.get(*at) else {
+                    return false;
+                };
+                let mut roots = candidate.roots.iter();
+                let goes = roots.all(|(root, at)| shown.get(root).is_none_or(|all| all.contains(at)));
+                is_done &= goes;
+                goes
+            });
+        }
+        if is_done {
+            return left;
+        }
+    }
+}
+
+/// A search among what is left.
+struct Search<'a, Root, At> {
+    inputs: &'a [Vec<Candidate<'a, Root, At>>],
+    left: &'a [Vec<usize>],
+    steps: usize,
+}
+
+impl<Root: Ord + Copy, At: Ord + Copy> Search<'_, Root, At> {
+    /// Completes a choice for the first inputs; returns whether there is a way to.
+    fn choose(&mut self, chosen: &mut Vec<usize>, bound: &BTreeMap<Root, At>) -> bool {
+        let next = chosen.len();
+        let (Some(candidates), Some(left)) = (self.inputs.get(next), self.left.get(next)) else {
+            return true;
+        };
+        for at in left {
+            let Some(candidate) = candidates.get(*at) else {
+                continue;
+            };
+            if self.steps == 0 {
+                return false;
+            }
+            self.steps -= 1;
+            let mut roots = candidate.roots.iter();
+            if !roots.all(|(root, at)| bound.get(root).is_none_or(|bound| bound == at)) {
+                continue;
+            }
+            let mut with = bound.clone();
+            with.extend(candidate.roots.iter().map(|(root, at)| (*root, *at)));
+            chosen.push(*at);
+            if self.choose(chosen, &with) {
+                return true;
+            }
+            chosen.pop();
+        }
+        false
+    }
+}
+
+type Choice<'a> = Candidate<'a, AssetIndex, Option<&'a TableVersion>>;
+
+/// Finds the newest agreeing cut of an asset, by what is known of its inputs.
+pub(super) fn agreement<'a>(
+    input: &'a PlanInput<'a>,
+    known: &'a Known<'a>,
+    standings: &'a [Standing<'a>],
+    index: AssetIndex,
+) -> Agreement {
+    let graph = input.graph;
+    let upstreams = graph.inputs(index);
+    let shared = graph.shared_roots(index);
+    let has_content = standings
+        .get(index.position())
+        .is_some_and(|own| !own.is_missing && own.build.is_some_and(Build::was_built));
+    let consumption = known.consumption(index).filter(|_| has_content);
+    let consumed = |of: AssetIndex| {
+        let consumed = consumption.and_then(|known| known.get(&graph.asset(of).key));
+        consumed.and_then(|consumed| consumed.version.as_ref())
+    };
+    let histories: Vec<History<'a>> = upstreams
+        .iter()
+        .map(|&upstream| History {
+            upstream,
+            roots: of_shared(&graph.roots(upstream), &shared),
+            is_root: graph.inputs(upstream).is_empty(),
+            commits: known.commits(upstream),
+            newest: standings.get(upstream.position()),
+        })
+        .collect();
+    let candidates: Vec<Vec<Choice<'a>>> = histories
+        .iter()
+        .map(|history| history.candidates(input, consumed(history.upstream)))
+        .collect();
+    let chosen = newest_agreeing(&candidates, STEPS);
+    let cut = chosen.map(|chosen| {
+        let chosen = chosen.iter().zip(&candidates).zip(upstreams);
+        let version = |((at, of), upstream): ((&usize, &Vec<Choice<'a>>), &AssetIndex)| {
+            let version = of.get(*at).and_then(|choice| choice.version);
+            (graph.asset(*upstream).key.clone(), version.cloned())
+        };
+        chosen.map(version).collect::<BTreeMap<_, _>>()
+    });
+    let is_news = cut.as_ref().is_some_and(|cut| {
+        let mut inputs = upstreams.iter();
+        inputs.any(|of| cut.get(&graph.asset(*of).key).and_then(Option::as_ref) != consumed(*of))
+    });
+    Agreement {
+        cut,
+        is_news,
+        disagreements: disagreements(input, &shared, &histories),
+    }
+}
+
+fn of_shared(roots: &[AssetIndex], shared: &[AssetIndex]) -> Vec<AssetIndex> {
+    let is_shared = |root: &&AssetIndex| shared.binary_search(root).is_ok();
+    roots.iter().filter(is_shared).copied().collect()
+}
+
+/// The versions of one input.
+struct History<'a> {
+    upstream: AssetIndex,
+    /// Those of its roots that another input has, too.
+    roots: Vec<AssetIndex>,
+    is_root: bool,
+    commits: &'a [DataCommit],
+    newest: Option<&'a Standing<'a>>,
+}
+
+impl<'a> History<'a> {
+    /// What may be read of it, newest first: nothing older than what was consumed, and nothing of which it
+    /// is not exactly known what it shows of the shared roots.
+    fn candidates(
+        &self,
+        input: &PlanInput<'a>,
+        consumed: Option<&TableVersion>,
+    ) -> Vec<Choice<'a>> {
+        if self.commits.is_empty() && (self.is_root || self.roots.is_empty()) {
+            let roots = self.roots.iter().map(|root| (*root, None));
+            return vec![Candidate {
+                version: None,
+                roots: roots.collect(),
+            }];
+        }
+        let is_not_newer = |commit: &DataCommit| {
+            consumed.is_some_and(|consumed| {
+                commit.version.table_id == consumed.table_id
+                    && commit.version.version <= consumed.version
+            })
+        };
+        // What came before it, and before what is another incarnation now, is older.
+        let last = self.commits.iter().rposition(is_not_newer);
+        let is_not_older = |at: usize, commit: &DataCommit| {
+            last.is_none_or(|last| at > last || Some(&commit.version) == consumed)
+        };
+        let count = self.commits.len();
+        let newest_first = self.commits.iter().rev().enumerate();
+        let newest_first = newest_first.take(LOOKED_AT);
+        newest_first
+            .filter(|(age, commit)| is_not_older(count - 1 - age, commit))
+            .filter_map(|(age, commit)| {
+                Some(Candidate {
+                    version: Some(&commit.version),
+                    roots: self.shown(input, age, commit)?,
+                })
+            })
+            .collect()
+    }
+
+    /// What a version shows of the shared roots, if that is exactly known.
+    fn shown(
+        &self,
+        input: &PlanInput<'a>,
+        age: usize,
+        commit: &'a DataCommit,
+    ) -> Option<BTreeMap<AssetIndex, Option<&'a TableVersion>>> {
+        if self.is_root {
+            let roots = self.roots.iter();
+            return Some(roots.map(|root| (*root, Some(&commit.version))).collect());
+        }
+        if self.roots.is_empty() {
+            return Some(BTreeMap::new());
+        }
+        let provenance = self.provenance(age, commit)?;
+        let mut shown = BTreeMap::new();
+        for root in &self.roots {
+            if let Some(version) = provenance.get(&input.graph.asset(*root).key) {
+                shown.insert(*root, version.exact()?);
+            }
+        }
+        Some(shown)
+    }
+
+    fn provenance(
+        &self,
+        age: usize,
+        commit: &'a DataCommit,
+    ) -> Option<&'a crate::state::Provenance> {
+        let newest = self.newest.filter(|_| age == 0);
+        let newest = newest.and_then(|standing| standing.provenance.as_deref());
+        newest.or(commit.provenance.as_deref())
+    }
+
+    /// What its newest version shows of a root.
+    fn newest_of(&self, input: &PlanInput<'_>, root: AssetIndex) -> Option<Shown> {
+        let key = &input.graph.asset(root).key;
+        let shown = |version: Option<u64>, certainty| Shown {
+            input: input.graph.asset(self.upstream).key.clone(),
+            version,
+            certainty,
+        };
+        let newest = self.commits.last();
+        if self.is_root {
+            return Some(shown(newest.map(|newest| newest.version.version), "exact"));
+        }
+        let Some(provenance) = newest.and_then(|newest| self.provenance(0, newest)) else {
+            return Some(shown(None, "unknown"));
+        };
+        let version = provenance.get(key)?;
+        let number = match version {
+            RootVersion::Exact(version) | RootVersion::Assumed(version) => {
+                version.as_ref().map(|version| version.version)
+            }
+            RootVersion::Mixed { .. } | RootVersion::Unknown { .. } => None,
+        };
+        Some(shown(number, version.certainty()))
+    }
+}
+
+fn disagreements(
+    input: &PlanInput<'_>,
+    shared: &[AssetIndex],
+    histories: &[History<'_>],
+) -> Vec<Disagreement> {
+    let mut found = Vec::new();
+    for &root in shared {
+        let of_root = histories.iter().filter(|of| of.roots.contains(&root));
+        let shown: Vec<Shown> = of_root
+            .filter_map(|history| history.newest_of(input, root))
+            .collect();
+        let same = |one: &Shown| {
+            shown
+                .first()
+                .is_some_and(|first| first.version == one.version)
+                && one.certainty == "exact"
+        };
+        if !shown.iter().all(same) {
+            found.push(Disagreement {
+                root: input.graph.asset(root).key.clone(),
+                shown,
+            });
+        }
+    }
+    found
+}
+
+impl Judge<'_> {
+    /// What an asset under `snapshot` does that is stale, ours to build and due.
+    pub(super) fn by_agreement(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+        agreement: &Agreement,
+        pacing: &Pacing,
+        stale: Vec<Reason>,
+    ) -> Verdict {
+        let asset = self.input.graph.asset(index);
+        // Inputs may be behind: what they hold agrees or does not.
+        let is_of_inputs = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::UpstreamStale { .. } | Reason::UpstreamFailed { .. }
+            )
+        };
+        let obstacles = self.obstacles(index, standing, None);
+        let obstacle = obstacles
+            .into_iter()
+            .find(|obstacle| obstacle.is_absolute || !is_of_inputs(&obstacle.reason));
+        if let Some(obstacle) = obstacle {
+            let action = if obstacle.is_failure {
+                Action::Hold
+            } else {
+                Action::Wait
+            };
+            return Verdict::because(action, obstacle.reason, stale);
+        }
+        let is_due = agreement.is_news
+            || must_be_built(asset, standing)
+            || is_repeated(self.input, index)
+            || asked(self.input, index).is_some();
+        let Some(cut) = agreement.cut.as_ref().filter(|_| is_due) else {
+            let reason = Reason::NoAgreeingCut {
+                roots: agreement.disagreements.clone(),
+            };
+            return Verdict::because(Action::Wait, reason, stale);
+        };
+        if let Some((reason, until)) = self.automation_waits(index, standing, pacing) {
+            return Verdict::because(Action::Wait, reason, stale).until(until);
+        }
+        let mut reasons = stale;
+        if !agreement.disagreements.is_empty() {
+            reasons.push(Reason::OlderCut {
+                inputs: cut.clone(),
+                roots: agreement.disagreements.clone(),
+            });
+        }
+        Verdict {
+            action: Action::Run,
+            pins: Some(cut.clone()),
+            ..Verdict::nothing(reasons)
+        }
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Roots = BTreeMap<u8, u8>;
+
+    fn candidates(histories: &[Vec<Roots>]) -> Vec<Vec<Candidate<'static, u8, u8>>> {
+        let candidate = |roots: &Roots| Candidate {
+            version: None,
+            roots: roots.clone(),
+        };
+        let input = |history: &Vec<Roots>| history.iter().map(candidate).collect();
+        histories.iter().map(input).collect()
+    }
+
+    fn newest(histories: &[Vec<Roots>]) -> Option<Vec<usize>> {
+        newest_agreeing(&candidates(histories), STEPS)
+    }
+
+    /// Whether the chosen versions agree on every root that two of them show.
+    fn agrees(histories: &[Vec<Roots>], chosen: &[usize]) -> bool {
+        let mut bound = Roots::new();
+        histories.iter().zip(chosen).all(|(history, at)| {
+            let mut roots = history[*at].iter();
+            roots.all(|(root, version)| *bound.entry(*root).or_insert(*version) == *version)
+        })
+    }
+
+    /// Every cut that there is, the newest first in the order of the inputs.
+    fn all_cuts(histories: &[Vec<Roots>]) -> Vec<Vec<usize>> {
+        let mut cuts = vec![Vec::new()];
+        for history in histories {
+            cuts = cuts
+                .iter()
+                .flat_map(|cut: &Vec<usize>| {
+                    (0..history.len()).map(|at| cut.iter().copied().chain([at]).collect())
+                })
+                .collect();
+        }
+        cuts
+    }
+
+    /// Three roots, each shown or not.
+    fn roots() -> impl Strategy<Value = Roots> {
+        prop::collection::btree_map(0_u8..3, 0_u8..4, 0..3)
+    }
+
+    /// Histories in which provenance only grows, of inputs that show always the same roots.
+    fn growing() -> impl Strategy<Value = Vec<Vec<Roots>>> {
+        let steps = prop::collection::vec(prop::collection::vec(0_u8..3, 3), 1..6);
+        let input = (prop::collection::btree_set(0_u8..3, 0..=3), steps);
+        let history = input.prop_map(|(shown, steps)| {
+            let mut at = [0_u8; 3];
+            let mut history: Vec<Roots> = Vec::new();
+            for step in steps {
+                for (at, step) in at.iter_mut().zip(step) {
+                    *at += step;
+                }
+                let roots = shown.iter().map(|root| (*root, at[usize::from(*root)]));
+                history.push(roots.collect());
+            }
+            history.reverse();
+            history
+        });
+        prop::collection::vec(history, 1..5)
+    }
+
+    proptest! {
+        #[test]
+        fn the_cut_is_the_newest_of_all_that_agree(
+            histories in prop::collection::vec(prop::collection::vec(roots(), 0..5), 0..5),
+        ) {
+            let mut all = all_cuts(&histories).into_iter();
+            let expected = all.find(|cut| agrees(&histories, cut));
+            prop_assert_eq!(newest(&histories), expected);
+        }
+
+        #[test]
+        fn where_provenance_grows_the_cut_is_the_newest_for_every_input_and_found_at_once(
+            histories in growing(),
+        ) {
+            let cuts = all_cuts(&histories);
+            let agreeing: Vec<_> = cuts.into_iter().filter(|cut| agrees(&histories, cut)).collect();
+            let newest_each = (0..histories.len())
+                .map(|input| agreeing.iter().map(|cut| cut[input]).min())
+                .collect::<Option<Vec<usize>>>();
+            // One step for each input: nothing is ever taken back.
+            let found = newest_agreeing(&candidates(&histories), histories.len());
+            prop_assert_eq!(found, newest_each.filter(|_| !agreeing.is_empty()));
+        }
+    }
+
+    #[test]
+    fn long_histories_that_never_agree_are_given_up_at_once() {
+        let of = |root: u8, versions: std::ops::Range<u8>| -> Vec<Roots> {
+            versions.rev().map(|at| Roots::from([(root, at)])).collect()
+        };
+        let histories = vec![of(0, 0..100), of(0, 100..200), of(1, 0..250), of(1, 0..250)];
+        assert_eq!(newest_agreeing(&candidates(&histories), 0), None);
+    }
+
+    #[test]
+    fn a_search_that_takes_too_long_finds_nothing() {
+        // Pairs of inputs share a root each, so that striking out alone does not decide.
+        let pair = |a: u8, b: u8| -> Vec<Roots> {
+            let both = |x, y| Roots::from([(a, x), (b, y)]);
+            vec![both(0, 0), both(1, 1)]
+        };
+        let torn = vec![Roots::from([(0, 0), (2, 1)]), Roots::from([(0, 1), (2, 0)])];
+        let histories = vec![pair(0, 1), pair(1, 2), torn];
+        assert_eq!(newest(&histories), None);
+        assert_eq!(newest_agreeing(&candidates(&histories), 1), None);
+    }
+}
