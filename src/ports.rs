@@ -16,8 +16,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::state::{
     Build, BuiltPartitions, CatalogLocation, CheckResult, Compaction, Consumed, Cut, DataCommit,
-    DeadlineVerdict, Intent, IntentId, IntentState, Learned, Lease, Memory, Observation, RunId, Search,
-    Settlement,
+    DeadlineVerdict, Intent, IntentId, IntentState, Learned, Lease, Memory, Observation, RunId,
+    Search, Settlement,
 };
 
 /// The time.

@@ -15,7 +15,10 @@ const FUEL: u64 = 100_000;
 const PROBES: [u64; 2] = [1_000_003, 1_000_033];
 
 /// Returns the parameter templates of a run for an asset: its own go before those of the task.
-pub fn parameter_templates<'a>(asset: &'a Asset, task: &'a Task) -> BTreeMap<&'a String, &'a String> {
+pub fn parameter_templates<'a>(
+    asset: &'a Asset,
+    task: &'a Task,
+) -> BTreeMap<&'a String, &'a String> {
     let TaskAction::DatabricksJob(job) = &task.action;
     let own = asset.task.as_ref().map(|binding| &binding.parameters);
     let mut templates: BTreeMap<&String, &String> = job.parameters.iter().collect();

@@ -159,7 +159,9 @@ pub async fn observe(
 
 /// Tells whether an asset under `snapshot` chooses among the versions of another one.
 fn is_chosen_from(graph: &AssetGraph, key: &AssetKey) -> bool {
-    let readers = graph.index_of(key.as_str()).map(|index| graph.readers(index));
+    let readers = graph
+        .index_of(key.as_str())
+        .map(|index| graph.readers(index));
     let mut readers = readers.into_iter().flatten();
     readers.any(|reader| graph.asset(*reader).consistency == Consistency::Snapshot)
 }

@@ -165,7 +165,12 @@ impl<'a> Content<'a> {
             let version = consumed.version.as_ref();
             return self.of_version(input, version, consumed.basis, true);
         }
-        let lacks = |index| self.standing.behind.iter().any(|behind| behind.input == index);
+        let lacks = |index| {
+            self.standing
+                .behind
+                .iter()
+                .any(|behind| behind.input == index)
+        };
         let parts = consumed.partitions.iter();
         let parts = parts.map(|part| (part.version.as_ref(), part.basis));
         let all: Vec<_> = std::iter::once((consumed.version.as_ref(), consumed.basis))

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::position::PositionLost;
 use super::snapshot::{Disagreement, Shown};
-use crate::state::{Basis, IntentId, IntentState, RunId, Search, SearchCause};
+use crate::state::{Basis, IntentId, IntentState, Lost, RunId, Search, SearchCause};
 
 /// Why something is decided about an asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -615,14 +615,28 @@ fn position_broken(
 /// ` on `raw.a`: `stg.a` shows v2, `stg.b` v1`
 fn shown(roots: &[Disagreement]) -> String {
     let side = |shown: &Shown| {
+        let input = &shown.input;
+        match (shown.lost, &shown.lost_at) {
+            (Some(Lost::MayBeNewer), Some(at)) => {
+                return format!(
+                    "of `{input}` nobody knows, as a run of `{at}` may have read a newer version than was seen before"
+                );
+            }
+            (Some(Lost::NotRecorded), Some(at)) => {
+                return format!(
+                    "of `{input}` nobody knows, as it is not on record what `{at}` was made of"
+                );
+            }
+            (Some(_), None) | (None, _) => {}
+        }
         let version = match (shown.certainty, shown.version) {
             ("exact", Some(version)) => format!("v{version}"),
             ("exact", None) => "no data".to_owned(),
             ("assumed", Some(version)) => format!("v{version} as is assumed"),
             ("mixed", _) => "several versions".to_owned(),
-            (_, _) => "nobody knows which version".to_owned(),
+            (_, _) => "no version for sure".to_owned(),
         };
-        format!("`{}` shows {version}", shown.input)
+        format!("`{input}` shows {version}")
     };
     let root = |of: &Disagreement| {
         let sides: Vec<String> = of.shown.iter().map(side).collect();

@@ -20,9 +20,7 @@ pub(super) fn is_still_behind(
             standing.table,
             TableState::Unknown(_) | TableState::NotObserved
         );
-        standing.pending.is_some()
-            || is_blind
-            || must_be_built(input.graph.asset(index), standing)
+        standing.pending.is_some() || is_blind || must_be_built(input.graph.asset(index), standing)
     })
 }
 

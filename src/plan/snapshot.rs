@@ -23,7 +23,7 @@ use super::position::asked;
 use super::reason::Reason;
 use super::standing::{Standing, must_be_built};
 use super::verdict::{Judge, Verdict};
-use crate::state::{Build, DataCommit, RootVersion};
+use crate::state::{Build, DataCommit, Lost, Provenance, RootVersion};
 
 /// How many versions of an input are looked at, from the newest down.
 const LOOKED_AT: usize = 256;
@@ -61,6 +61,10 @@ pub struct Shown {
     pub version: Option<u64>,
     /// `exact`, `assumed`, `mixed` or `unknown`; only what is exact is agreed upon.
     pub certainty: &'static str,
+    /// Of what is unknown: the asset at which the way to the root is lost.
+    pub lost_at: Option<AssetKey>,
+    /// Why it is lost there.
+    pub lost: Option<Lost>,
 }
 
 /// A version of an input, and what it shows of those roots that it shares with other inputs.
@@ -124,7 +128,8 @@ fn struck_out<Root: Ord + Copy, At: Ord + Copy>(
                     return false;
                 };
                 let mut roots = candidate.roots.iter();
-                let goes = roots.all(|(root, at)| shown.get(root).is_none_or(|all| all.contains(at)));
+                let goes =
+                    roots.all(|(root, at)| shown.get(root).is_none_or(|all| all.contains(at)));
                 is_done &= goes;
                 goes
             });
@@ -306,11 +311,7 @@ impl<'a> History<'a> {
         Some(shown)
     }
 
-    fn provenance(
-        &self,
-        age: usize,
-        commit: &'a DataCommit,
-    ) -> Option<&'a crate::state::Provenance> {
+    fn provenance(&self, age: usize, commit: &'a DataCommit) -> Option<&'a Provenance> {
         let newest = self.newest.filter(|_| age == 0);
         let newest = newest.and_then(|standing| standing.provenance.as_deref());
         newest.or(commit.provenance.as_deref())
@@ -323,15 +324,28 @@ impl<'a> History<'a> {
             input: input.graph.asset(self.upstream).key.clone(),
             version,
             certainty,
+            lost_at: None,
+            lost: None,
         };
         let newest = self.commits.last();
         if self.is_root {
             return Some(shown(newest.map(|newest| newest.version.version), "exact"));
         }
         let Some(provenance) = newest.and_then(|newest| self.provenance(0, newest)) else {
-            return Some(shown(None, "unknown"));
+            return Some(Shown {
+                lost_at: Some(input.graph.asset(self.upstream).key.clone()),
+                lost: Some(Lost::NotRecorded),
+                ..shown(None, "unknown")
+            });
         };
         let version = provenance.get(key)?;
+        if let RootVersion::Unknown { at, why } = version {
+            return Some(Shown {
+                lost_at: Some(at.clone()),
+                lost: Some(*why),
+                ..shown(None, version.certainty())
+            });
+        }
         let number = match version {
             RootVersion::Exact(version) | RootVersion::Assumed(version) => {
                 version.as_ref().map(|version| version.version)
@@ -426,7 +440,6 @@ impl Judge<'_> {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests {

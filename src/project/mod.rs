@@ -52,10 +52,7 @@ pub const CODES: [(&str, &str); 12] = [
     ("L009", "one manifest is named twice"),
     ("L010", "a freeze names no assets"),
     ("L011", "the results of dbt cannot be read"),
-    (
-        "L013",
-        "a task is not told which versions to read together",
-    ),
+    ("L013", "a task is not told which versions to read together"),
 ];
 
 /// Everything that the files of a project say, for one environment.

@@ -83,10 +83,11 @@ impl RootVersion {
         match (self, other) {
             (lost @ Self::Unknown { .. }, _) | (_, lost @ Self::Unknown { .. }) => lost,
             (Self::Exact(one), Self::Exact(two)) if one == two => Self::Exact(one),
-            (
-                Self::Exact(one) | Self::Assumed(one),
-                Self::Exact(two) | Self::Assumed(two),
-            ) if one == two => Self::Assumed(one),
+            (Self::Exact(one) | Self::Assumed(one), Self::Exact(two) | Self::Assumed(two))
+                if one == two =>
+            {
+                Self::Assumed(one)
+            }
             (one, two) => {
                 let (least, greatest) = one.range();
                 let (low, high) = two.range();

@@ -43,11 +43,7 @@ pub(super) fn finish(
     write: &Write<'_>,
     lease: &Lease,
     summary: &PassRecord,
-    (deadlines, compactions, learned): (
-        &[(AssetKey, DeadlineVerdict)],
-        &[Compaction],
-        &Learned,
-    ),
+    (deadlines, compactions, learned): (&[(AssetKey, DeadlineVerdict)], &[Compaction], &Learned),
 ) -> Result<(), Fault> {
     lease::check(&write.tx, lease)?;
     deadline::record(write, deadlines)?;

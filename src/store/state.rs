@@ -13,8 +13,8 @@ use super::{
 };
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, CheckResult, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease,
-    Memory, RunId, Search, Settlement,
+    CatalogLocation, CheckResult, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned,
+    Lease, Memory, RunId, Search, Settlement,
 };
 
 impl State for Store {

@@ -27,7 +27,8 @@ impl AssetGraph {
         let mut all: Vec<AssetIndex> = inputs.flat_map(|input| self.roots(*input)).collect();
         all.sort_unstable();
         let repeated = all.windows(2).filter(|pair| pair.first() == pair.last());
-        let mut shared: Vec<AssetIndex> = repeated.filter_map(|pair| pair.first().copied()).collect();
+        let mut shared: Vec<AssetIndex> =
+            repeated.filter_map(|pair| pair.first().copied()).collect();
         shared.dedup();
         shared
     }

@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease, Memory, RunId,
-    Search, Settlement,
+    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease, Memory,
+    RunId, Search, Settlement,
 };
 use crate::store::Store;
 

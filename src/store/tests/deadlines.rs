@@ -17,7 +17,13 @@ fn finish(store: &Store, lease: &Lease, verdict: DeadlineVerdict) {
         unknown: 0,
     };
     store
-        .finish_pass(lease, &record, &[(key("a"), verdict)], &[], &Learned::default())
+        .finish_pass(
+            lease,
+            &record,
+            &[(key("a"), verdict)],
+            &[],
+            &Learned::default(),
+        )
         .unwrap();
 }
 

@@ -78,7 +78,9 @@ const STEPS: [Step; 14] = [
             triggered: 2,
             unknown: 0,
         };
-        store.finish_pass(&lease(store), &ended, &[], &[], &Learned::default()).unwrap();
+        store
+            .finish_pass(&lease(store), &ended, &[], &[], &Learned::default())
+            .unwrap();
     }),
 ];
 

@@ -6,7 +6,9 @@ use assets::{AssetKey, CodeVersion, PassNumber, Relation, TableId, TableVersion}
 
 use super::{Place, at, commit, intent, key, lease, shown, sighting, success, version};
 use crate::ports::{DecisionRecord, PassRecord, Sighting, State};
-use crate::state::{Basis, Build, CatalogLocation, Consumed, Learned, Lease, Observation, ObservedState};
+use crate::state::{
+    Basis, Build, CatalogLocation, Consumed, Learned, Lease, Observation, ObservedState,
+};
 use crate::store::Store;
 
 fn saw(store: &Store, lease: &Lease, sighting: Sighting) {
@@ -211,7 +213,9 @@ fn passes_are_counted_and_told() {
         triggered: 1,
         unknown: 2,
     };
-    store.finish_pass(&lease, &ended, &[], &[], &Learned::default()).unwrap();
+    store
+        .finish_pass(&lease, &ended, &[], &[], &Learned::default())
+        .unwrap();
     assert_eq!(store.begin_pass(&lease, at(3)).unwrap(), PassNumber(2));
     let memory = store.load().unwrap();
     assert_eq!(

@@ -5,8 +5,8 @@ use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use headwater::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use headwater::state::{
-    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease, Memory, RunId,
-    Search, Settlement,
+    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease, Memory,
+    RunId, Search, Settlement,
 };
 use headwater::store::Store;
 
