@@ -619,12 +619,12 @@ fn shown(roots: &[Disagreement]) -> String {
         match (shown.lost, &shown.lost_at) {
             (Some(Lost::MayBeNewer), Some(at)) => {
                 return format!(
-                    "of `{input}` nobody knows, as a run of `{at}` may have read a newer version than was seen before"
+                    "of `{input}` nobody knows, as a run may have read a newer version of `{at}` than was seen before it"
                 );
             }
             (Some(Lost::NotRecorded), Some(at)) => {
                 return format!(
-                    "of `{input}` nobody knows, as it is not on record what `{at}` was made of"
+                    "of `{input}` nobody knows, as nothing is on record of what came through `{at}`"
                 );
             }
             (Some(_), None) | (None, _) => {}
