@@ -203,6 +203,9 @@ pub struct DataCommit {
     /// The event time through which the table is complete with this commit, UTC, where that was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_at: Option<DateTime<Utc>>,
+    /// Whether it says itself which run wrote it.
+    #[serde(default)]
+    pub names_run: bool,
     /// What its content incorporates of the roots, where that was worked out. It is, for what an asset
     /// under `snapshot` depends on.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -299,6 +299,7 @@ impl Learned {
                 intent: None,
                 partitions: None,
                 event_at: None,
+                names_run: false,
                 provenance: None,
             };
             commits.insert(0, lost);

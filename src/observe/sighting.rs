@@ -225,6 +225,11 @@ pub(super) fn data_commit(table_id: &TableId, commit: &Commit, pass: PassNumber)
         intent: None,
         partitions: None,
         event_at: None,
+        names_run: commit
+            .writer
+            .job_run_id
+            .or(commit.writer.task_run_id)
+            .is_some(),
         provenance: None,
     }
 }
@@ -269,6 +274,7 @@ fn lost_commit(
         intent: None,
         partitions: None,
         event_at: None,
+        names_run: false,
         provenance: None,
     })
 }

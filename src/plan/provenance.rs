@@ -33,6 +33,10 @@ use crate::state::{
 /// may have come before it.
 const SKEW: TimeDelta = TimeDelta::seconds(5);
 
+/// In how many of the newest commits of a table it is looked whether its runs name themselves: a table
+/// whose builder was changed for one that does not is believed again after so many.
+const LOOKED_BACK: usize = 20;
+
 /// Works out what the newest versions incorporate, by position in the graph.
 pub(super) fn provenances<'a>(
     input: &PlanInput<'a>,
@@ -66,7 +70,7 @@ pub(super) fn provenances<'a>(
         };
         let worked_out = standings
             .get(index.position())
-            .and_then(|standing| Content::of(standing, newest))
+            .and_then(|standing| Content::of(standing, known.commits(index)))
             .map(|content| content.provenance(input, known, &found, index));
         let best = better(newest.provenance.as_ref(), worked_out);
         if let Some(slot) = found.get_mut(index.position()) {
@@ -120,13 +124,14 @@ struct Content<'a> {
 
 impl<'a> Content<'a> {
     /// Nothing is known of a version that came of a run which failed or has not ended, of a write whose
-    /// inputs nobody assumes, and while the table cannot be read.
-    fn of(standing: &'a Standing<'a>, newest: &DataCommit) -> Option<Self> {
+    /// inputs nobody assumes, of one that may be somebody else's, and while the table cannot be read.
+    fn of(standing: &'a Standing<'a>, commits: &[DataCommit]) -> Option<Self> {
+        let newest = commits.last()?;
         let build = standing.build?;
         let is_told = if build.is_adopted {
             newest.intent.is_none() && build.built_at == Some(newest.committed_at)
         } else {
-            newest.intent.is_some() && build.produced.as_ref() == Some(&newest.version)
+            is_of_its_run(newest, commits) && build.produced.as_ref() == Some(&newest.version)
         };
         let is_settled = standing.intent.is_none() && is_read(standing.observation);
         (is_told && is_settled).then_some(Self { standing, build })
@@ -214,6 +219,15 @@ impl<'a> Content<'a> {
     }
 }
 
+/// Whether the newest commit is surely of the run that it counts for. What names no run counts for the one
+/// that is under way, which is doubtful where runs of ours name themselves in other commits.
+fn is_of_its_run(newest: &DataCommit, commits: &[DataCommit]) -> bool {
+    let is_ours = |commit: &DataCommit| commit.intent.is_some();
+    let mut recent = commits.iter().rev().take(LOOKED_BACK);
+    let is_named = newest.names_run || !recent.any(|other| other.names_run && is_ours(other));
+    is_ours(newest) && is_named
+}
+
 /// One input of an asset.
 struct Input<'a> {
     graph: &'a AssetGraph,
@@ -253,16 +267,16 @@ impl Input<'_> {
         Provenance::all(roots, &RootVersion::Unknown { at, why })
     }
 
-    /// Whether nothing newer than a version was there for a run to be read that had read by then.
+    /// Whether nothing newer than a version was there for a run to be read that had read by then. Where the
+    /// version itself is not on record any more, the table was made anew, perhaps more than once.
     fn had_nothing_newer(&self, version: Option<&TableVersion>, read_by: DateTime<Utc>) -> bool {
-        let is_newer = |commit: &&DataCommit| {
-            version.is_none_or(|version| {
-                commit.version.table_id != version.table_id
-                    || commit.version.version > version.version
-            })
+        let Some(version) = version else {
+            return self.is_read && self.commits.is_empty();
         };
-        let mut newer = self.commits.iter().rev().take_while(is_newer);
-        self.is_read && newer.all(|commit| commit.committed_at > read_by + SKEW)
+        let known = self.commits.iter().rposition(|of| of.version == *version);
+        let newer = known.and_then(|known| self.commits.get(known + 1..));
+        let is_later = |commit: &DataCommit| commit.committed_at > read_by + SKEW;
+        self.is_read && newer.is_some_and(|newer| newer.iter().all(is_later))
     }
 }
 

@@ -5,8 +5,9 @@
 //! Commits are pruned whenever new ones of the same asset come in. Kept are, per asset: the newest
 //! two; everything from the least version on that any consumer has incorporated, or will have by a
 //! run under way; everything while a
-//! consumer has incorporated none, or those of another incarnation; and the newest fifty of an asset
-//! without consumers; and the newest two hundred of one that an asset under `snapshot` reads. A consumer is an asset of whose consumption something is recorded.
+//! consumer has incorporated none, or those of another incarnation; the newest two hundred of an asset that
+//! one under `snapshot` reads; and the newest fifty of an asset without consumers. A consumer is an asset of
+//! whose consumption something is recorded.
 
 use assets::{AssetKey, Relation, TableId};
 use chrono::{DateTime, Utc};
@@ -140,8 +141,8 @@ fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Resul
     write.change(
         "INSERT OR REPLACE INTO data_commit
              (asset, table_id, version, committed_at, origin_at, origin_seen, operation, intent,
-              partitions, event_at, provenance)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+              partitions, event_at, names_run, provenance)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             asset.as_str(),
             commit.version.table_id.as_str(),
@@ -153,6 +154,7 @@ fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Resul
             commit.intent.as_ref().map(|intent| intent.0.as_str()),
             commit.partitions.as_ref().map(to_json).transpose()?,
             maybe_micros(commit.event_at),
+            commit.names_run,
             commit.provenance.as_ref().map(to_json).transpose()?,
         ],
     )?;

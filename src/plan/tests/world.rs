@@ -133,6 +133,7 @@ impl World {
             intent: None,
             partitions: None,
             event_at: None,
+            names_run: false,
             provenance: None,
         };
         self.memory

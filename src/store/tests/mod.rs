@@ -108,6 +108,7 @@ fn commit(number: u64) -> DataCommit {
         intent: None,
         partitions: None,
         event_at: None,
+        names_run: false,
         provenance: None,
     }
 }
