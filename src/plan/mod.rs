@@ -8,7 +8,7 @@
 //!    partition by partition.
 //! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing. `due` says
 //!    whether the condition of its automation holds, and `snapshot` which versions may be read together, by
-//!    `provenance`.
+//!    `provenance` and `agreeing`.
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
 //! `gates` says what a failed check means for those who read its asset.
@@ -18,6 +18,7 @@
 //! of whom they are late.
 
 mod admit;
+mod agreeing;
 mod cause;
 mod deadline;
 mod decision;

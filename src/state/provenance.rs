@@ -183,18 +183,19 @@ mod tests {
         AssetKey::new(text).unwrap()
     }
 
-    fn at(version: u64) -> Option<TableVersion> {
+    fn at(version: impl Into<Option<u64>>) -> Option<TableVersion> {
         let table_id = TableId::new("t");
+        let version = version.into()?;
         Some(TableVersion { table_id, version })
     }
 
-    fn of(version: RootVersion) -> Provenance {
-        Provenance::all([&key("raw.a")], &version)
+    fn of(version: &RootVersion) -> Provenance {
+        Provenance::all([&key("raw.a")], version)
     }
 
     fn together(one: RootVersion, two: RootVersion) -> RootVersion {
-        let mut both = of(one);
-        both.add(of(two));
+        let mut both = of(&one);
+        both.add(of(&two));
         both.get(&key("raw.a")).unwrap().clone()
     }
 
@@ -207,7 +208,7 @@ mod tests {
         let torn = together(Exact(at(5)), Exact(at(3)));
         assert_eq!(torn, mixed(at(3), at(5)));
         assert_eq!(together(torn, Assumed(at(9))), mixed(at(3), at(9)));
-        assert_eq!(together(Exact(None), Exact(at(0))), mixed(None, at(0)));
+        assert_eq!(together(Exact(at(None)), Exact(at(0))), mixed(None, at(0)));
     }
 
     #[test]
@@ -216,7 +217,7 @@ mod tests {
         let lost = RootVersion::Unknown { at: key("b"), why };
         assert_eq!(together(RootVersion::Exact(at(1)), lost.clone()), lost);
         let mut both = Provenance::of_root(&key("raw.b"), at(1));
-        both.add(of(lost));
+        both.add(of(&lost));
         assert_eq!((both.is_exact(), both.exactly_known()), (false, 1));
     }
 
