@@ -101,7 +101,7 @@ mod tests {
         let none: [&str; 0] = [];
         assert_eq!(pinned("{{ inputs['stg.a'].version }}"), ["stg.a"]);
         assert_eq!(pinned("{{ inputs['stg.b'].ending_version }}"), ["stg.b"]);
-        assert_eq!(pinned("{{ inputs | tojson }}"), ["stg.a", "stg.b"]);
+        assert_eq!(pinned("{{ inputs }}"), ["stg.a", "stg.b"]);
         let all = "{% for name, of in inputs | items %}{{ name }}@{{ of.version }} {% endfor %}";
         assert_eq!(pinned(all), ["stg.a", "stg.b"]);
         assert_eq!(pinned("{{ inputs['stg.a'].starting_version }}"), none);

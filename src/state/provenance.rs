@@ -193,7 +193,7 @@ mod tests {
         Provenance::all([&key("raw.a")], version)
     }
 
-    fn together(one: RootVersion, two: RootVersion) -> RootVersion {
+    fn together([one, two]: [RootVersion; 2]) -> RootVersion {
         let mut both = of(&one);
         both.add(of(&two));
         both.get(&key("raw.a")).unwrap().clone()
@@ -203,19 +203,22 @@ mod tests {
     fn two_versions_of_one_root_are_told_as_the_oldest_and_the_newest() {
         use RootVersion::{Assumed, Exact, Mixed};
         let mixed = |least, greatest| Mixed { least, greatest };
-        assert_eq!(together(Exact(at(3)), Exact(at(3))), Exact(at(3)));
-        assert_eq!(together(Exact(at(3)), Assumed(at(3))), Assumed(at(3)));
-        let torn = together(Exact(at(5)), Exact(at(3)));
+        assert_eq!(together([Exact(at(3)), Exact(at(3))]), Exact(at(3)));
+        assert_eq!(together([Exact(at(3)), Assumed(at(3))]), Assumed(at(3)));
+        let torn = together([Exact(at(5)), Exact(at(3))]);
         assert_eq!(torn, mixed(at(3), at(5)));
-        assert_eq!(together(torn, Assumed(at(9))), mixed(at(3), at(9)));
-        assert_eq!(together(Exact(at(None)), Exact(at(0))), mixed(None, at(0)));
+        assert_eq!(together([torn, Assumed(at(9))]), mixed(at(3), at(9)));
+        assert_eq!(
+            together([Exact(at(None)), Exact(at(0))]),
+            mixed(None, at(0))
+        );
     }
 
     #[test]
     fn what_is_lost_on_one_way_is_lost_and_says_where() {
         let why = Lost::MayBeNewer;
         let lost = RootVersion::Unknown { at: key("b"), why };
-        assert_eq!(together(RootVersion::Exact(at(1)), lost.clone()), lost);
+        assert_eq!(together([RootVersion::Exact(at(1)), lost.clone()]), lost);
         let mut both = Provenance::of_root(&key("raw.b"), at(1));
         both.add(of(&lost));
         assert_eq!((both.is_exact(), both.exactly_known()), (false, 1));
