@@ -16,8 +16,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::state::{
     Build, BuiltPartitions, CatalogLocation, CheckResult, Compaction, Consumed, Cut, DataCommit,
-    DeadlineVerdict, Intent, IntentId, IntentState, Lease, Memory, Observation, RunId, Search,
-    Settlement,
+    DeadlineVerdict, Intent, IntentId, IntentState, Learned, Lease, Memory, Observation, RunId,
+    Search, Settlement,
 };
 
 /// The time.
@@ -429,14 +429,15 @@ pub trait State: Send + Sync {
         lease: &Lease,
         decisions: &[DecisionRecord],
     ) -> Result<(), StateError>;
-    /// Ends a pass, records what it found of deadlines, and in fewer words what partitions incorporate:
-    /// what was recorded otherwise since stays.
+    /// Ends a pass, records what it found of deadlines and of contents, and in fewer words what partitions
+    /// incorporate: what was recorded otherwise since stays.
     fn finish_pass(
         &self,
         lease: &Lease,
         summary: &PassRecord,
         deadlines: &[(AssetKey, DeadlineVerdict)],
         compactions: &[Compaction],
+        learned: &Learned,
     ) -> Result<(), StateError>;
 }
 
@@ -478,6 +479,8 @@ pub struct Sighting {
     pub code_version: Option<CodeVersion>,
     /// The table's columns as its log spells them, where the look came by them.
     pub schema: Option<Arc<str>>,
+    /// Whether an asset under `snapshot` chooses among its versions, so that more of them are kept.
+    pub is_chosen_from: bool,
 }
 
 /// A decision as it is kept for `explain`.

@@ -6,6 +6,7 @@
 mod checked;
 mod extents;
 mod positions;
+mod provenance;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use checked::{CheckResult, CheckResults, CheckStatus};
 pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
 pub use positions::{FullRefreshRequest, PushRefused, Pushed, PushedWord, Pusher};
+pub use provenance::{Lost, Provenance, RootVersion};
 
 /// Everything the planner and the protocol need to know of the past.
 #[derive(Debug, Clone, Default)]
@@ -201,6 +203,13 @@ pub struct DataCommit {
     /// The event time through which the table is complete with this commit, UTC, where that was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_at: Option<DateTime<Utc>>,
+    /// Whether it says itself which run wrote it.
+    #[serde(default)]
+    pub names_run: bool,
+    /// What its content incorporates of the roots, where that was worked out. It is, for what an asset
+    /// under `snapshot` depends on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Arc<Provenance>>,
 }
 
 /// What the content of an asset incorporates of one upstream.
@@ -284,6 +293,13 @@ pub struct Build {
     /// Which of its partitions were built or observed; absent for an asset that is built as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<BuiltPartitions>,
+    /// When the run that built it had read its inputs at the latest, UTC: its own commit, or its end where
+    /// it wrote nothing. Absent for outside writes.
+    #[serde(default)]
+    pub read_by: Option<DateTime<Utc>>,
+    /// Inputs whose version that run was told, in key order: of those it read no newer one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<AssetKey>,
 }
 
 impl Build {
@@ -428,6 +444,17 @@ pub struct Intent {
     /// The inputs that it reads by changes: their positions are where this run leaves them, whoever writes
     /// its assets meanwhile.
     pub feeds: BTreeSet<AssetKey>,
+    /// Inputs whose version its parameters tell, in key order.
+    pub pinned: Vec<AssetKey>,
+}
+
+/// What was found out about contents that are there already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// What data versions incorporate of their roots: asset, version, and that.
+    pub provenance: Vec<(AssetKey, TableVersion, Arc<Provenance>)>,
+    /// Assets that were built while inputs were behind which are not any more, with those that still are.
+    pub recovered: Vec<(AssetKey, Vec<AssetKey>)>,
 }
 
 /// The retry rule of an asset, as an intent keeps it.

@@ -21,6 +21,7 @@ pub mod diagnostic;
 pub mod duration;
 pub mod key;
 pub mod partition;
+pub mod pinning;
 pub mod policy;
 pub mod relation;
 pub mod resolve;

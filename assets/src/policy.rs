@@ -52,6 +52,8 @@ pub enum Consistency {
         /// After waiting this long, go on as [`Consistency::Latest`].
         proceed_after: Option<TimeDelta>,
     },
+    /// Versions of its upstreams that agree on every root that two of them share, and nothing else.
+    Snapshot,
 }
 
 impl Default for Consistency {

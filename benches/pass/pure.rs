@@ -176,6 +176,8 @@ pub(crate) fn everything_fresh(loaded: &Loaded) -> Memory {
             intent: None,
             partitions: None,
             event_at: None,
+            names_run: false,
+            provenance: None,
         };
         memory.commits.insert(key.clone(), vec![commit]);
         let observation = Observation {

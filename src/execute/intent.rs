@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use assets::Asset;
+use assets::pinning::pinned_inputs;
 use assets::task::{Task, TaskAction};
+use assets::{Asset, AssetKey};
 use chrono::{DateTime, Utc};
 
 use super::token::token;
@@ -49,6 +50,8 @@ pub fn new_intent(
         render_parameters(request, asset, task, (context.environment, context.catalog))
             .map_err(IntentError::Parameters)?;
     let TaskAction::DatabricksJob(job) = &task.action;
+    let inputs: Vec<&AssetKey> = request.inputs.keys().collect();
+    let pinned = pinned_inputs(asset, task, &inputs);
     let id = new_id(context.now, random);
     let code = request
         .code_version
@@ -85,6 +88,7 @@ pub fn new_intent(
         partitions: request.partitions.clone(),
         full_refresh: request.full_refresh,
         feeds: asset.feeds().cloned().collect(),
+        pinned: pinned.into_iter().cloned().collect(),
     })
 }
 

@@ -89,6 +89,7 @@ pub(super) fn quiet(asset: AssetKey, observation: Observation) -> Sighting {
         built: None,
         code_version: None,
         schema: None,
+        is_chosen_from: false,
     }
 }
 

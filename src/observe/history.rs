@@ -217,6 +217,7 @@ impl History<'_> {
                     built: None,
                     code_version: None,
                     schema: None,
+                    is_chosen_from: false,
                 });
             }
         }
@@ -298,6 +299,8 @@ impl Learned {
                 intent: None,
                 partitions: None,
                 event_at: None,
+                names_run: false,
+                provenance: None,
             };
             commits.insert(0, lost);
         }

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assets::delta::contents::Watch;
 use assets::delta::{Commit, Reading};
+use assets::policy::Consistency;
 use assets::version::PassNumber;
 use assets::{AssetKey, Relation, TableVersion};
 use chrono::{DateTime, Utc};
@@ -150,7 +151,19 @@ pub async fn observe(
     let of = (graph, memory);
     event_time::note(of, found, &mut observed.sightings);
     feeds::look(eyes, of, &locations, &mut observed.sightings).await;
+    for sighting in &mut observed.sightings {
+        sighting.is_chosen_from = is_chosen_from(graph, &sighting.asset);
+    }
     Ok(observed)
+}
+
+/// Tells whether an asset under `snapshot` chooses among the versions of another one.
+fn is_chosen_from(graph: &AssetGraph, key: &AssetKey) -> bool {
+    let readers = graph
+        .index_of(key.as_str())
+        .map(|index| graph.readers(index));
+    let mut readers = readers.into_iter().flatten();
+    readers.any(|reader| graph.asset(*reader).consistency == Consistency::Snapshot)
 }
 
 /// Returns what is watched of columns: the bounds of the watermark, and the nulls that checks ask for, in

@@ -328,6 +328,8 @@ fn adopted_build(
             .filter(|failure| !is_repaired(failure, consumption))
             .cloned(),
         partitions: previous.and_then(|build| build.partitions.clone()),
+        read_by: None,
+        pinned: Vec::new(),
     }
 }
 

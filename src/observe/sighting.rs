@@ -154,6 +154,7 @@ pub(super) fn seen(key: &AssetKey, observation: Observation, commits: Vec<Commit
         built: None,
         code_version: None,
         schema: None,
+        is_chosen_from: false,
     };
     Seen {
         sighting,
@@ -224,6 +225,12 @@ pub(super) fn data_commit(table_id: &TableId, commit: &Commit, pass: PassNumber)
         intent: None,
         partitions: None,
         event_at: None,
+        names_run: commit
+            .writer
+            .job_run_id
+            .or(commit.writer.task_run_id)
+            .is_some(),
+        provenance: None,
     }
 }
 
@@ -267,5 +274,7 @@ fn lost_commit(
         intent: None,
         partitions: None,
         event_at: None,
+        names_run: false,
+        provenance: None,
     })
 }

@@ -19,7 +19,7 @@ use super::position::{asked, is_full_refresh};
 use super::reason::{Reason, sentence};
 use super::standing::Standing;
 use super::verdict::Verdict;
-use crate::state::Compaction;
+use crate::state::{Compaction, Learned};
 
 /// Turns verdicts into decisions and requests.
 pub(super) fn admit(
@@ -109,6 +109,7 @@ pub(super) fn admit(
         cuts,
         compactions,
         deadlines: Vec::new(),
+        learned: Learned::default(),
     }
 }
 
@@ -238,7 +239,10 @@ fn request(
             .commits
             .get(key)
             .and_then(|commits| commits.last());
-        inputs.insert(key.clone(), newest.map(|commit| commit.version.clone()));
+        let pinned = verdict.pins.as_ref().and_then(|pins| pins.get(key));
+        let version = pinned.cloned();
+        let newest_version = || newest.map(|commit| commit.version.clone());
+        inputs.insert(key.clone(), version.unwrap_or_else(newest_version));
         let known = consumption.and_then(|consumption| consumption.get(key));
         let known = known.filter(|_| !full_refresh);
         let version = known.and_then(|known| match (set, newest) {

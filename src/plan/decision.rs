@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::reason::Reason;
-use crate::state::{Compaction, Cut, DeadlineVerdict};
+use crate::state::{Compaction, Cut, DeadlineVerdict, Learned};
 
 /// All decisions of one pass, and what follows from them.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Plan {
     pub compactions: Vec<Compaction>,
     /// What came of deadlines, where that is not on record yet, in key order.
     pub deadlines: Vec<(AssetKey, DeadlineVerdict)>,
+    /// What was found out about contents that are there already.
+    pub learned: Learned,
 }
 
 /// What should happen to one asset now, and why.
@@ -77,7 +79,8 @@ pub struct Request {
     pub task: TaskName,
     /// What it builds; for now always one asset.
     pub asset: AssetKey,
-    /// The data version of each input at this moment; absent where an input has no data.
+    /// The data version of each input at this moment, or the one that was chosen under `snapshot`; absent
+    /// where an input has no data.
     pub inputs: BTreeMap<AssetKey, Option<TableVersion>>,
     /// What is recorded as consumed of each input today; a changed feed begins after it.
     pub consumed: BTreeMap<AssetKey, Option<TableVersion>>,

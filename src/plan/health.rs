@@ -21,6 +21,7 @@ use super::obstacle::standing_failure;
 use super::outlook::{next_expected, risk};
 use super::position::needs_a_person;
 use super::reason::{clock, sentence};
+use super::recovery::is_still_behind;
 use super::standing::{Standing, TableState, must_be_built};
 use crate::state::{DeadlineVerdict, IntentState};
 
@@ -434,13 +435,8 @@ fn still_degraded_by<'a>(
     standings: &[Standing<'_>],
     standing: &Standing<'a>,
 ) -> Option<&'a AssetKey> {
-    standing.build?.degraded_by.iter().find(|upstream| {
-        let index = input.graph.index_of(upstream.as_str());
-        let upstream = index.and_then(|index| standings.get(index.position()));
-        upstream.is_some_and(|upstream| {
-            upstream.pending.is_some() || matches!(upstream.table, TableState::Unknown(_))
-        })
-    })
+    let mut inputs = standing.build?.degraded_by.iter();
+    inputs.find(|upstream| is_still_behind(input, standings, upstream))
 }
 
 fn activity(input: &PlanInput<'_>, standing: &Standing<'_>) -> Activity {

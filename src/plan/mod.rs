@@ -7,7 +7,8 @@
 //! 1. `standing`: how does each asset stand against its inputs? Facts only, no policy. `parts`: the same
 //!    partition by partition.
 //! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing. `due` says
-//!    whether the condition of its automation holds.
+//!    whether the condition of its automation holds, and `snapshot` which versions may be read together, by
+//!    `provenance` and `agreeing`.
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
 //! `gates` says what a failed check means for those who read its asset.
@@ -17,6 +18,7 @@
 //! of whom they are late.
 
 mod admit;
+mod agreeing;
 mod cause;
 mod deadline;
 mod decision;
@@ -33,7 +35,10 @@ mod parameters;
 mod parts;
 mod patience;
 mod position;
+mod provenance;
 mod reason;
+mod recovery;
+mod snapshot;
 mod standing;
 mod verdict;
 
@@ -48,6 +53,7 @@ pub use parameters::{Lasting, ParameterError, lasting_parameters, render_paramet
 pub use parts::Parts;
 pub use position::{BrokenPosition, PositionLost};
 pub use reason::{FailedCheck, Reason, sentence};
+pub use snapshot::{Agreement, Disagreement, Shown};
 pub use standing::{Standing, TableState, standings};
 
 /// Decides about every asset of the project.
@@ -58,6 +64,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let verdicts = verdict::verdicts(input, &standings);
     let mut plan = admit::admit(input, &standings, verdicts);
     plan.deadlines = deadline::new_verdicts(input, &standings);
+    provenance::learn(input, &standings, &mut plan.learned);
+    recovery::learn(input, &standings, &mut plan.learned);
     plan
 }
 

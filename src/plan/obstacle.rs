@@ -13,6 +13,7 @@ use super::gates::{Gate, gate};
 use super::input::PlanInput;
 use super::parts::{edge, unsettled};
 use super::reason::Reason;
+use super::snapshot::Agreement;
 use super::standing::{Standing, TableState, is_built_by_itself, must_be_built};
 use super::verdict::Judge;
 use crate::state::{Cut, Failure};
@@ -198,7 +199,22 @@ pub(super) fn standing_failure<'a>(
     let failure = standing.build?.failure.as_ref()?;
     let asset = input.graph.asset(index);
     let same_code = failure.code_version == asset.code_version;
-    let same_inputs = input.graph.inputs(index).iter().all(|upstream| {
+    let is_same_cut = |agreement: &Agreement| {
+        agreement
+            .cut
+            .as_ref()
+            .is_none_or(|cut| *cut == failure.inputs)
+    };
+    let same_inputs = match &standing.agreement {
+        Some(agreement) => is_same_cut(agreement),
+        None => tried_newest(input, index, failure),
+    };
+    (same_code && same_inputs && !may_try_again(input, index, failure)).then_some(failure)
+}
+
+/// Whether what was tried is what the inputs still hold.
+fn tried_newest(input: &PlanInput<'_>, index: AssetIndex, failure: &Failure) -> bool {
+    input.graph.inputs(index).iter().all(|upstream| {
         let key = &input.graph.asset(*upstream).key;
         let newest = input
             .memory
@@ -209,8 +225,7 @@ pub(super) fn standing_failure<'a>(
             .inputs
             .get(key)
             .is_some_and(|tried| tried.as_ref() == newest.map(|commit| &commit.version))
-    });
-    (same_code && same_inputs && !may_try_again(input, index, failure)).then_some(failure)
+    })
 }
 
 /// What reads nothing has no input that could change: the next instant of its schedule is one more

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use assets::task::{Task, TaskAction};
+use assets::pinning::parameter_templates;
+use assets::task::Task;
 use assets::{Asset, AssetKey, TableVersion};
 use chrono::{DateTime, SecondsFormat, Utc};
 use minijinja::{Environment as Templates, UndefinedBehavior, Value, context, value::Serde};
@@ -109,7 +110,7 @@ pub(super) enum Told {
 pub(super) fn partitions_told(asset: &Asset, task: &Task) -> Told {
     let engine = engine();
     let mut told = Told::Any;
-    for template in templates(asset, task).into_values() {
+    for template in parameter_templates(asset, task).into_values() {
         let Ok(template) = engine.template_from_str(template) else {
             continue;
         };
@@ -135,7 +136,7 @@ pub fn render_parameters(
     task: &Task,
     environment: (&str, Option<&str>),
 ) -> Result<BTreeMap<String, String>, ParameterError> {
-    let templates = templates(asset, task);
+    let templates = parameter_templates(asset, task);
     let selection = dbt_selection(asset);
     let partitions = PartitionWords::of(request, asset);
     let context = context! {
@@ -197,7 +198,7 @@ pub fn lasting_parameters(
     let elsewhere = (name.as_str(), Some(catalog.as_str()));
     let elsewhere = lasting_context(asset, &selection, Some(&moved), elsewhere);
     let engine = engine();
-    let mut lasting: Vec<Lasting> = templates(asset, task)
+    let mut lasting: Vec<Lasting> = parameter_templates(asset, task)
         .into_iter()
         .filter_map(|(name, template)| {
             // What sees versions fails here, as they are not there.
@@ -240,15 +241,6 @@ fn lasting_context(
         return lasting;
     }
     context! { partition => "", ..lasting }
-}
-
-/// The templates of a run for an asset: its own go before those of the task.
-fn templates<'a>(asset: &'a Asset, task: &'a Task) -> BTreeMap<&'a String, &'a String> {
-    let TaskAction::DatabricksJob(job) = &task.action;
-    let own = asset.task.as_ref().map(|binding| &binding.parameters);
-    let mut templates: BTreeMap<&String, &String> = job.parameters.iter().collect();
-    templates.extend(own.into_iter().flatten());
-    templates
 }
 
 fn engine() -> Templates<'static> {

@@ -3,13 +3,16 @@
 //! Each variant holds both sides of its comparison, so that a report needs no second look. The
 //! code is for programs and only ever gets company; [`sentence`] is for people.
 
+use std::collections::BTreeMap;
+
 use assets::AssetKey;
 use assets::version::{CodeVersion, PassNumber, TableVersion};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::position::PositionLost;
-use crate::state::{Basis, IntentId, IntentState, RunId, Search, SearchCause};
+use super::snapshot::{Disagreement, Shown};
+use crate::state::{Basis, IntentId, IntentState, Lost, RunId, Search, SearchCause};
 
 /// Why something is decided about an asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -262,6 +265,19 @@ pub enum Reason {
         /// Why the service could not be asked, if so.
         problem: Option<String>,
     },
+    /// No versions of its inputs agree on every root that they share, or none that are newer than what it
+    /// shows.
+    NoAgreeingCut {
+        /// The roots on which the newest versions do not agree, in key order.
+        roots: Vec<Disagreement>,
+    },
+    /// It reads older versions of its inputs, which agree: the newest ones do not.
+    OlderCut {
+        /// The versions that it reads.
+        inputs: BTreeMap<AssetKey, Option<TableVersion>>,
+        /// The roots on which the newest versions do not agree, in key order.
+        roots: Vec<Disagreement>,
+    },
     /// It goes on although these inputs are behind: availability comes first.
     Degraded {
         /// The inputs, in key order.
@@ -323,6 +339,8 @@ impl Reason {
             Self::Quarantined { .. } => "quarantined",
             Self::Limit { .. } => "limit",
             Self::Searching { .. } => "searching",
+            Self::NoAgreeingCut { .. } => "no_agreeing_cut",
+            Self::OlderCut { .. } => "older_cut",
             Self::Degraded { .. } => "degraded",
         }
     }
@@ -532,6 +550,21 @@ pub fn sentence(reason: &Reason) -> String {
             "the check `{check}` of `{upstream}` has not judged version {} yet",
             version.version
         ),
+        Reason::NoAgreeingCut { roots } => format!("its inputs do not agree{}", shown(roots)),
+        Reason::OlderCut { inputs, roots } => {
+            let read: Vec<String> = inputs
+                .iter()
+                .map(|(input, version)| match version {
+                    Some(version) => format!("`{input}` at {version}"),
+                    None => format!("`{input}` without data"),
+                })
+                .collect();
+            format!(
+                "reads {}: the newest do not agree{}",
+                read.join(", "),
+                shown(roots)
+            )
+        }
         Reason::Degraded { upstreams } => {
             format!(
                 "goes on although {} is behind: availability first",
@@ -602,6 +635,40 @@ fn position_broken(
         "a full refresh has to be asked for, by `headwater reconcile --full-refresh`"
     };
     format!("its position in the changes of `{upstream}` is broken: {why}; {way_out}")
+}
+
+/// ` on `raw.a`: `stg.a` shows v2, `stg.b` v1`
+fn shown(roots: &[Disagreement]) -> String {
+    let side = |shown: &Shown| {
+        let input = &shown.input;
+        match (shown.lost, &shown.lost_at) {
+            (Some(Lost::MayBeNewer), Some(at)) => {
+                return format!(
+                    "of `{input}` nobody knows, as a run may have read a newer version of `{at}` than was seen before it"
+                );
+            }
+            (Some(Lost::NotRecorded), Some(at)) => {
+                return format!(
+                    "of `{input}` nobody knows, as nothing is on record of what came through `{at}`"
+                );
+            }
+            (Some(_), None) | (None, _) => {}
+        }
+        let version = match (shown.certainty, shown.version) {
+            ("exact", Some(version)) => format!("v{version}"),
+            ("exact", None) => "no data".to_owned(),
+            ("assumed", Some(version)) => format!("v{version} as is assumed"),
+            ("mixed", _) => "several versions".to_owned(),
+            (_, _) => "no version for sure".to_owned(),
+        };
+        format!("`{input}` shows {version}")
+    };
+    let root = |of: &Disagreement| {
+        let sides: Vec<String> = of.shown.iter().map(side).collect();
+        format!(" on `{}`: {}", of.root, sides.join(", "))
+    };
+    let roots: Vec<String> = roots.iter().map(root).collect();
+    roots.join(";")
 }
 
 fn searching(cause: SearchCause, until: Option<DateTime<Utc>>, problem: Option<&str>) -> String {

@@ -11,9 +11,11 @@
 //!
 //! Only consumption and heads are compared, never times: no event can be missed.
 
+use std::sync::Arc;
+
 use assets::Asset;
 use assets::partition::PartitionSet;
-use assets::policy::CodeChanges;
+use assets::policy::{CodeChanges, Consistency};
 use assets::version::{CodeVersion, Origin, TableVersion};
 use chrono::{DateTime, TimeDelta, Utc};
 use lineage::AssetIndex;
@@ -23,7 +25,11 @@ use super::input::PlanInput;
 use super::known::{Ascending, Known};
 use super::parts::{Edge, Incorporated, Parts, edge};
 use super::position::{self, BrokenPosition};
-use crate::state::{Basis, Build, Consumed, DataCommit, Intent, Observation, ObservedState};
+use super::provenance::provenances;
+use super::snapshot::{Agreement, agreement};
+use crate::state::{
+    Basis, Build, Consumed, DataCommit, Intent, Observation, ObservedState, Provenance,
+};
 
 /// How one asset stands.
 #[derive(Debug, Clone)]
@@ -65,6 +71,10 @@ pub struct Standing<'a> {
     pub broken: Vec<BrokenPosition<'a>>,
     /// Feeds that begin later than right after the position: what is left out changed no data.
     pub beginnings: Vec<(AssetIndex, u64)>,
+    /// What its newest version incorporates of the roots, if something under `snapshot` depends on it.
+    pub provenance: Option<Arc<Provenance>>,
+    /// Which versions may be read together, of an asset under `snapshot` that is built here.
+    pub agreement: Option<Box<Agreement>>,
 }
 
 /// What is known of a table.
@@ -160,6 +170,25 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
             }
         }
     }
+    let found = provenances(input, &known, &standings);
+    for (standing, provenance) in standings.iter_mut().zip(found) {
+        standing.provenance = provenance;
+    }
+    let is_chosen = |index: &AssetIndex| {
+        let asset = input.graph.asset(*index);
+        asset.consistency == Consistency::Snapshot && asset.is_built_here()
+    };
+    let agreements: Vec<(AssetIndex, Agreement)> = input
+        .graph
+        .indices()
+        .filter(is_chosen)
+        .map(|index| (index, agreement(input, &known, &standings, index)))
+        .collect();
+    for (index, agreement) in agreements {
+        if let Some(standing) = standings.get_mut(index.position()) {
+            standing.agreement = Some(Box::new(agreement));
+        }
+    }
     standings
 }
 
@@ -202,6 +231,8 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
         observation: known.observation(index),
         broken: Vec::new(),
         beginnings: Vec::new(),
+        provenance: None,
+        agreement: None,
     }
 }
 

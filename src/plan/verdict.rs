@@ -9,14 +9,18 @@
 //! 5. Does every input exist, and has it incorporated the cut? (`settled` only, but for existence)
 //! 6. Does the automation want to wait: `tolerance`, `every`, `settle`?
 //!
+//! Under `snapshot`, what is read together is asked in the place of the cut: see `snapshot`.
+//!
 //! An input that nothing here builds by itself (no task, or manual) is never waited for: nobody
 //! could say until when. Nor is one that its own schedule, its hours or a freeze keep: a weekly
 //! input would make a weekly asset of an hourly one.
 
+use std::collections::BTreeMap;
+
 use assets::condition::Condition;
 use assets::partition::{PartitionSet, Partitions};
 use assets::policy::{CodeChanges, Consistency, Pacing};
-use assets::{Asset, AssetKey, Origin};
+use assets::{Asset, AssetKey, Origin, TableVersion};
 use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
@@ -42,10 +46,12 @@ pub(super) struct Verdict {
     pub(super) degraded_by: Vec<AssetKey>,
     /// The partitions that may be built now; absent for an asset that is built as a whole.
     pub(super) partitions: Option<PartitionSet>,
+    /// The versions of the inputs to read; the newest ones where absent.
+    pub(super) pins: Option<BTreeMap<AssetKey, Option<TableVersion>>>,
 }
 
 impl Verdict {
-    fn nothing(reasons: Vec<Reason>) -> Self {
+    pub(super) fn nothing(reasons: Vec<Reason>) -> Self {
         Self {
             action: Action::None,
             reasons,
@@ -53,10 +59,11 @@ impl Verdict {
             cut: None,
             degraded_by: Vec::new(),
             partitions: None,
+            pins: None,
         }
     }
 
-    fn because(action: Action, deciding: Reason, others: Vec<Reason>) -> Self {
+    pub(super) fn because(action: Action, deciding: Reason, others: Vec<Reason>) -> Self {
         let mut reasons = vec![deciding];
         reasons.extend(others);
         Self {
@@ -66,10 +73,11 @@ impl Verdict {
             cut: None,
             degraded_by: Vec::new(),
             partitions: None,
+            pins: None,
         }
     }
 
-    fn until(mut self, until: Option<DateTime<Utc>>) -> Self {
+    pub(super) fn until(mut self, until: Option<DateTime<Utc>>) -> Self {
         self.until = until;
         self
     }
@@ -364,11 +372,15 @@ impl Judge<'_> {
         stale: Vec<Reason>,
     ) -> Verdict {
         let asset = self.input.graph.asset(index);
+        if let Some(agreement) = &standing.agreement {
+            return self.by_agreement(index, standing, agreement, pacing, stale);
+        }
         let cut = self.cut_of(asset, standing);
         let obstacles = self.obstacles(index, standing, cut);
         let patience_ends = self.patience_ends(asset, cut);
         let availability_first = match asset.consistency {
             Consistency::Latest => true,
+            Consistency::Snapshot => false,
             Consistency::Settled { proceed_after } => {
                 proceed_after.is_some() && patience_ends.is_none()
             }
@@ -423,13 +435,14 @@ impl Judge<'_> {
             cut,
             degraded_by,
             partitions,
+            pins: None,
         }
     }
 
     /// The cut that the asset waits for: the one it has, or all that was seen up to now.
     fn cut_of(&self, asset: &Asset, standing: &Standing<'_>) -> Option<Cut> {
         match asset.consistency {
-            Consistency::Latest => None,
+            Consistency::Latest | Consistency::Snapshot => None,
             Consistency::Settled { .. } => {
                 let fixed = standing.build.and_then(|build| build.cut);
                 Some(fixed.unwrap_or(Cut {

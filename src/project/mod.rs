@@ -16,6 +16,7 @@ mod manifests;
 mod patterns;
 mod read;
 mod run_results;
+mod snapshots;
 mod sources;
 mod template;
 #[cfg(test)]
@@ -39,7 +40,7 @@ pub use manifests::ManifestFile;
 pub use sources::Sources;
 
 /// The error codes of loading with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 11] = [
+pub const CODES: [(&str, &str); 12] = [
     ("L001", "an asset file cannot be read"),
     ("L002", "a pattern of asset files cannot be used"),
     ("L003", "a pattern matches no file"),
@@ -51,6 +52,7 @@ pub const CODES: [(&str, &str); 11] = [
     ("L009", "one manifest is named twice"),
     ("L010", "a freeze names no assets"),
     ("L011", "the results of dbt cannot be read"),
+    ("L013", "a task is not told which versions to read together"),
 ];
 
 /// Everything that the files of a project say, for one environment.
@@ -230,6 +232,8 @@ fn read_assets(
         Ok(graph) => {
             let warnings = graph.warnings().iter().cloned();
             gathered.diagnostics.extend(warnings);
+            let unkept = snapshots::check(&graph, &resolved.tasks);
+            gathered.diagnostics.extend(unkept);
             Some(graph)
         }
         Err(problems) => {

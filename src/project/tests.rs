@@ -252,6 +252,33 @@ fn calendars_are_known_in_asset_files() {
     assert_eq!(codes_with("calendars: { fr: {} }", &files), ["A019"]);
 }
 
+/// A mart of two tables of one source, whose task gets these parameters.
+fn snapshot_of(parameters: &str, more: &str) -> Vec<&'static str> {
+    let project = format!(
+        "tasks:\n  build: {{ databricks_job: {{ name: build, parameters: {{ {parameters} }} }} }}"
+    );
+    let assets = format!(
+        "assets:\n  - {{ key: raw.s, kind: source }}\n  - {{ key: other, kind: source }}\n  \
+         - {{ key: a, depends_on: [raw.s], task: build }}\n  \
+         - {{ key: b, depends_on: [raw.s], task: build }}\n  \
+         - {{ key: mart, depends_on: [a, b, other], task: build, consistency: snapshot{more} }}\n"
+    );
+    codes_with(&project, &[("assets/a.yml", &assets)])
+}
+
+#[test]
+fn a_task_of_a_snapshot_has_to_be_told_what_to_read_together() {
+    let a = "a: \"{{ inputs['a'].version }}\"";
+    let b = "b: \"{{ inputs['b'].version }}\"";
+    let none: [&str; 0] = [];
+    // The other source shares nothing. Tables that read no `a` render no such parameter, which is theirs.
+    assert_eq!(snapshot_of(&format!("{a}, {b}"), ""), none);
+    assert_eq!(snapshot_of(a, ""), ["L013"]);
+    assert_eq!(snapshot_of("x: y", ""), ["L013"]);
+    let monthly = ", partitions: { monthly: { start: 2026-01, column: m } }";
+    assert_eq!(snapshot_of(&format!("{a}, {b}"), monthly), ["A014"]);
+}
+
 #[test]
 fn a_freeze_has_to_name_assets() {
     let freeze = |select: &str| {

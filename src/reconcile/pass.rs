@@ -130,6 +130,7 @@ pub async fn pass(
         },
         &decided.deadlines,
         &decided.compactions,
+        &decided.learned,
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);
     let after = remembered.refresh(world.state)?;

@@ -13,7 +13,7 @@ use super::status::{Situation, health_document};
 use super::{checks, document, instant, optional_instant, version_number};
 use crate::plan::{Decision, PlanInput, sentence};
 use crate::ports::DecisionRecord;
-use crate::state::{Intent, IntentId, Memory};
+use crate::state::{Intent, IntentId, Memory, Provenance};
 
 /// What an explanation is made of.
 pub struct Explained<'a> {
@@ -215,6 +215,14 @@ fn provenance(explained: &Explained<'_>) -> Vec<Value> {
             note_oldest(&mut found, upstream, version);
             continue;
         }
+        if let Some(known) = recorded(memory, &upstream, &version) {
+            for (root, version) in known.iter() {
+                if let Some(Some(version)) = version.exact() {
+                    note_oldest(&mut found, root.clone(), version.clone());
+                }
+            }
+            continue;
+        }
         match inputs_of(explained, &upstream, &version) {
             Some(inputs) => next.extend(inputs),
             None => {
@@ -231,6 +239,22 @@ fn provenance(explained: &Explained<'_>) -> Vec<Value> {
             Err(reason) => json!({ "root": root, "version": null, "reason": reason }),
         })
         .collect()
+}
+
+/// What is surely known of what a version incorporates of the roots.
+fn recorded<'a>(
+    memory: &'a Memory,
+    asset: &AssetKey,
+    version: &TableVersion,
+) -> Option<&'a Provenance> {
+    let mut commits = memory.commits.get(asset)?.iter();
+    let commit = commits.find(|commit| commit.version == *version)?;
+    let known = commit.provenance.as_deref();
+    known.filter(|known| {
+        known
+            .iter()
+            .all(|(_, root)| matches!(root.exact(), Some(Some(_))))
+    })
 }
 
 /// Several paths may lead to one root: what is surely incorporated is the least of their versions.
@@ -282,6 +306,7 @@ fn inputs_of(
 fn consistency(asset: &Asset) -> Value {
     match asset.consistency {
         Consistency::Latest => json!("latest"),
+        Consistency::Snapshot => json!("snapshot"),
         Consistency::Settled { proceed_after } => json!({ "settled": {
             "proceed_after_seconds": proceed_after.map(|after| after.num_seconds()),
         }}),

@@ -8,11 +8,11 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, maybe_micros, micros, signed, to_json, version_cells};
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use crate::state::{Basis, Build, BuiltPartitions, Compaction, Consumed, Cut};
+use crate::state::{Basis, Build, BuiltPartitions, Compaction, Consumed, Cut, Learned};
 
 const COLUMNS: &str = "asset, code_version, begun_at, built_at, last_success_at, produced_table_id, \
                        produced_version, is_adopted, degraded_by, cut_fixed_at, cut_pass, failure, \
-                       partitions";
+                       partitions, read_by, pinned";
 
 /// Returns all builds of which anything is known.
 pub(super) fn all(connection: &Connection) -> Result<BTreeMap<AssetKey, Build>, Fault> {
@@ -43,6 +43,8 @@ fn row(cells: &mut Cells<'_>) -> Result<(AssetKey, Build), Fault> {
     let cut = cut(cells)?;
     let failure = cells.maybe_json()?;
     let partitions = cells.maybe_json()?;
+    let read_by = cells.maybe_instant()?;
+    let pinned = cells.maybe_json()?.unwrap_or_default();
     let build = Build {
         code_version,
         begun_at,
@@ -54,6 +56,8 @@ fn row(cells: &mut Cells<'_>) -> Result<(AssetKey, Build), Fault> {
         cut,
         failure,
         partitions,
+        read_by,
+        pinned,
     };
     Ok((asset, build))
 }
@@ -73,15 +77,13 @@ fn cut(cells: &mut Cells<'_>) -> Result<Option<Cut>, Fault> {
 /// Replaces what is known of a build.
 pub(super) fn replace(write: &Write<'_>, asset: &AssetKey, build: &Build) -> Result<(), Fault> {
     let (table_id, version) = version_cells(build.produced.as_ref())?;
-    let degraded_by = match build.degraded_by.as_slice() {
-        [] => None,
-        some => Some(to_json(&some)?),
-    };
+    let (degraded_by, pinned) = (keys(&build.degraded_by)?, keys(&build.pinned)?);
     let cut_pass = build.cut.map(|cut| signed(cut.pass.0)).transpose()?;
     write.change(
         &format!(
             "INSERT OR REPLACE INTO build ({COLUMNS})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+                 ?15)"
         ),
         params![
             asset.as_str(),
@@ -97,8 +99,37 @@ pub(super) fn replace(write: &Write<'_>, asset: &AssetKey, build: &Build) -> Res
             cut_pass,
             build.failure.as_ref().map(to_json).transpose()?,
             build.partitions.as_ref().map(to_json).transpose()?,
+            maybe_micros(build.read_by),
+            pinned,
         ],
     )?;
+    Ok(())
+}
+
+/// Writes a list of assets; nothing for an empty one.
+pub(super) fn keys(keys: &[AssetKey]) -> Result<Option<String>, Fault> {
+    match keys {
+        [] => Ok(None),
+        some => to_json(&some).map(Some),
+    }
+}
+
+/// Records what was found out about contents that are there already.
+pub(super) fn learn(write: &Write<'_>, learned: &Learned) -> Result<(), Fault> {
+    for (asset, version, provenance) in &learned.provenance {
+        let (table_id, version) = version_cells(Some(version))?;
+        write.change(
+            "UPDATE data_commit SET provenance = ?4
+             WHERE asset = ?1 AND table_id = ?2 AND version = ?3 AND provenance IS NOT ?4",
+            params![asset.as_str(), table_id, version, to_json(provenance)?],
+        )?;
+    }
+    for (asset, still) in &learned.recovered {
+        write.change(
+            "UPDATE build SET degraded_by = ?2 WHERE asset = ?1 AND degraded_by IS NOT ?2",
+            params![asset.as_str(), keys(still)?],
+        )?;
+    }
     Ok(())
 }
 

@@ -22,7 +22,7 @@ pub(super) const COLUMNS: &str = "i.id, i.state, i.attempt, i.pass, i.task, i.jo
      i.retry_backoff_seconds, i.retry_max_seconds, i.timeout_seconds, i.created_at, \
      c.token, c.not_before, c.first_sent_at, c.last_sent_at, c.run_id, c.url, \
      c.cancel_requested_at, i.is_found, coalesce(i.decided_at, i.created_at), i.partitions, \
-     i.full_refresh, i.feeds";
+     i.full_refresh, i.feeds, i.pinned";
 
 /// The tables that [`COLUMNS`] are taken from.
 pub(super) const TABLES: &str = "intent i JOIN run c ON c.intent = i.id AND c.attempt = i.attempt";
@@ -87,6 +87,7 @@ pub(super) fn row(cells: &mut Cells<'_>) -> Result<Intent, Fault> {
         partitions: cells.maybe_json()?,
         full_refresh: cells.take()?,
         feeds: cells.maybe_json()?.unwrap_or_default(),
+        pinned: cells.maybe_json()?.unwrap_or_default(),
     })
 }
 
@@ -171,9 +172,9 @@ pub(super) fn insert(
         "INSERT INTO intent (id, epoch, pass, task, job, task_key, pool, parameters,
              inputs, code_versions, origin_at, origin_seen, degraded_by, reason, retry_attempts,
              retry_backoff_seconds, retry_max_seconds, timeout_seconds, created_at, state, attempt,
-             is_found, decided_at, partitions, full_refresh, feeds)
+             is_found, decided_at, partitions, full_refresh, feeds, pinned)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
         params![
             intent.id.0,
             signed(epoch)?,
@@ -204,6 +205,7 @@ pub(super) fn insert(
             intent.partitions.as_ref().map(to_json).transpose()?,
             intent.full_refresh,
             feeds,
+            build::keys(&intent.pinned)?,
         ],
     )?;
     Ok(())

@@ -67,7 +67,7 @@ fn observations(connection: &Connection) -> Result<BTreeMap<AssetKey, Observatio
 
 fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>>, Fault> {
     let sql = "SELECT asset, table_id, version, committed_at, origin_at, origin_seen, operation,
-                      intent, partitions, event_at
+                      intent, partitions, event_at, names_run, provenance
                FROM data_commit ORDER BY asset, version";
     let mut groups = Groups::default();
     each(connection, "data_commit", sql, (), |cells| {
@@ -84,6 +84,8 @@ fn commits(connection: &Connection) -> Result<BTreeMap<AssetKey, Vec<DataCommit>
             intent: cells.take::<Option<String>>()?.map(IntentId),
             partitions: cells.maybe_json()?,
             event_at: cells.maybe_instant()?,
+            names_run: cells.take()?,
+            provenance: cells.maybe_json()?,
         });
         Ok(())
     })?;

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::query::{Write, first, list};
 use super::{build, deadline, lease};
 use crate::ports::{DecisionRecord, PassRecord};
-use crate::state::{Compaction, DeadlineVerdict, Lease};
+use crate::state::{Compaction, DeadlineVerdict, Learned, Lease};
 
 /// How many passes are kept.
 const KEPT_PASSES: u64 = 1000;
@@ -43,14 +43,14 @@ pub(super) fn finish(
     write: &Write<'_>,
     lease: &Lease,
     summary: &PassRecord,
-    deadlines: &[(AssetKey, DeadlineVerdict)],
-    compactions: &[Compaction],
+    (deadlines, compactions, learned): (&[(AssetKey, DeadlineVerdict)], &[Compaction], &Learned),
 ) -> Result<(), Fault> {
     lease::check(&write.tx, lease)?;
     deadline::record(write, deadlines)?;
     for compaction in compactions {
         build::compact(write, compaction)?;
     }
+    build::learn(write, learned)?;
     write.execute(
         "UPDATE pass SET finished_at = ?2, observed = ?3, triggered = ?4, unknown = ?5
          WHERE number = ?1",

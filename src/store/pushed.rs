@@ -76,6 +76,8 @@ fn push(
         intent: None,
         partitions: None,
         event_at: pushed.event_at,
+        names_run: false,
+        provenance: None,
     };
     let observation = Observation {
         state: ObservedState::Ok,
@@ -117,6 +119,8 @@ fn commits_of(write: &Write<'_>, asset: &AssetKey) -> Result<Vec<DataCommit>, Fa
             intent: cells.take::<Option<String>>()?.map(IntentId),
             partitions: None,
             event_at: cells.maybe_instant()?,
+            names_run: false,
+            provenance: None,
         })
     })
 }

@@ -180,6 +180,8 @@ fn succeeded(
             // Passes order what was fixed without trusting a clock: an older cut is fulfilled.
             cut: known.cut.filter(|cut| cut.pass > intent.pass),
             failure: None,
+            read_by: Some(read_by(ended, asset)?),
+            pinned: intent.pinned.clone(),
         };
         build::replace(ended.write, asset, &build)?;
         if intent.full_refresh {
@@ -252,6 +254,19 @@ fn built_before(intent: &Intent, known: &Build) -> Option<BuiltPartitions> {
         other_code: Vec::new(),
     });
     known.partitions.clone().or(first)
+}
+
+/// When the run had read all that its commit is made of: it commits after that. A run that wrote nothing
+/// has read up to its end.
+fn read_by(ended: &Ended<'_>, asset: &AssetKey) -> Result<DateTime<Utc>, Fault> {
+    let sql = "SELECT max(committed_at) FROM data_commit
+               WHERE asset = ?1 AND intent = ?2 AND committed_at >= ?3";
+    let sent_at = ended.intent.first_sent_at.unwrap_or(ended.at);
+    let of = params![asset.as_str(), ended.intent.id.0, micros(sent_at)];
+    let own = first(&ended.write.tx, "data_commit", sql, of, |cells| {
+        cells.maybe_instant()
+    })?;
+    Ok(own.flatten().unwrap_or(ended.at))
 }
 
 /// Tells whether a commit of the asset is known that a run of the intent made.

@@ -5,8 +5,9 @@
 //! Commits are pruned whenever new ones of the same asset come in. Kept are, per asset: the newest
 //! two; everything from the least version on that any consumer has incorporated, or will have by a
 //! run under way; everything while a
-//! consumer has incorporated none, or those of another incarnation; and the newest fifty of an asset
-//! without consumers. A consumer is an asset of whose consumption something is recorded.
+//! consumer has incorporated none, or those of another incarnation; the newest two hundred of an asset that
+//! one under `snapshot` reads; and the newest fifty of an asset without consumers. A consumer is an asset of
+//! whose consumption something is recorded.
 
 use assets::{AssetKey, Relation, TableId};
 use chrono::{DateTime, Utc};
@@ -21,6 +22,10 @@ use crate::state::{CatalogLocation, DataCommit, Observation, ObservedState};
 
 /// How many commits are kept of an asset that has consumers, however old.
 const KEPT: u64 = 2;
+
+/// How many commits are kept of an asset among whose versions one is chosen: two inputs agree on what
+/// the slower one has at last, and the faster one may be as many versions ahead.
+const KEPT_CHOICE: u64 = 200;
 
 /// How many commits are kept of an asset that nobody consumed yet: enough to show a history.
 const KEPT_UNCONSUMED: u64 = 50;
@@ -37,7 +42,7 @@ pub(super) fn record_all(
     }
     // Once all consumption is known: one that is new may need what nobody else does.
     let mut with_news = sightings.iter().filter(|seen| !seen.commits.is_empty());
-    with_news.try_for_each(|seen| prune(write, &seen.asset))
+    with_news.try_for_each(|seen| prune(write, &seen.asset, seen.is_chosen_from))
 }
 
 fn record(write: &Write<'_>, sighting: &Sighting) -> Result<(), Fault> {
@@ -136,8 +141,8 @@ fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Resul
     write.change(
         "INSERT OR REPLACE INTO data_commit
              (asset, table_id, version, committed_at, origin_at, origin_seen, operation, intent,
-              partitions, event_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+              partitions, event_at, names_run, provenance)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             asset.as_str(),
             commit.version.table_id.as_str(),
@@ -149,6 +154,8 @@ fn add_commit(write: &Write<'_>, asset: &AssetKey, commit: &DataCommit) -> Resul
             commit.intent.as_ref().map(|intent| intent.0.as_str()),
             commit.partitions.as_ref().map(to_json).transpose()?,
             maybe_micros(commit.event_at),
+            commit.names_run,
+            commit.provenance.as_ref().map(to_json).transpose()?,
         ],
     )?;
     Ok(())
@@ -162,7 +169,7 @@ pub(super) fn push(
 ) -> Result<(), Fault> {
     observe(write, asset, seen)?;
     add_commit(write, asset, commit)?;
-    prune(write, asset)
+    prune(write, asset, false)
 }
 
 /// Returns the least version of an asset that all its consumers have incorporated; none where one of them
@@ -175,12 +182,13 @@ pub(super) fn least_consumed(write: &Write<'_>, asset: &AssetKey) -> Result<Opti
 }
 
 /// Deletes commits that nobody needs any more.
-fn prune(write: &Write<'_>, asset: &AssetKey) -> Result<(), Fault> {
+fn prune(write: &Write<'_>, asset: &AssetKey, is_chosen_from: bool) -> Result<(), Fault> {
     let (kept, before) = match need_of(write, asset)? {
         Need::All => return Ok(()),
         Need::From(version) => (KEPT, version),
         Need::Nobody => (KEPT_UNCONSUMED, i64::MAX),
     };
+    let kept = if is_chosen_from { KEPT_CHOICE } else { kept };
     write.change(
         "DELETE FROM data_commit WHERE asset = ?1 AND version < ?2 AND version NOT IN
              (SELECT version FROM data_commit WHERE asset = ?1 ORDER BY version DESC LIMIT ?3)",

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, CheckResult, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Lease,
-    Memory, RunId, Search, Settlement,
+    CatalogLocation, CheckResult, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned,
+    Lease, Memory, RunId, Search, Settlement,
 };
 
 impl State for Store {
@@ -282,9 +282,10 @@ impl State for Store {
         summary: &PassRecord,
         deadlines: &[(AssetKey, DeadlineVerdict)],
         compactions: &[Compaction],
+        learned: &Learned,
     ) -> Result<(), StateError> {
         self.write("finish_pass", |write| {
-            pass::finish(write, lease, summary, deadlines, compactions)
+            pass::finish(write, lease, summary, (deadlines, compactions, learned))
         })
     }
 }

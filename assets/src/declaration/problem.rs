@@ -194,7 +194,7 @@ impl Problem {
                 "A014",
                 "P014",
                 "A promise is asked for that this version cannot keep.",
-                "`consistency: snapshot`.",
+                "`consistency: snapshot` of an asset with partitions.",
                 "Choose one of the accepted ones; a weaker one is never taken silently.",
             ),
             Self::AssetKey => asset(

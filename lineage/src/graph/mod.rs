@@ -17,6 +17,7 @@ mod cycle;
 mod inputs;
 mod mappings;
 mod order;
+mod roots;
 mod set;
 #[cfg(test)]
 mod tests;

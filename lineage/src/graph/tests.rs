@@ -54,6 +54,25 @@ fn an_empty_graph_is_a_graph() {
 }
 
 #[test]
+fn roots_are_reached_through_tables_and_views_and_shared_by_inputs() {
+    let view = |key, upstreams: &[&str]| asset(key, AssetKind::View, upstreams);
+    let graph = AssetGraph::build(vec![
+        table("raw.a", &[]),
+        table("raw.b", &[]),
+        table("stg.a", &["raw.a"]),
+        view("v", &["stg.a", "raw.b"]),
+        table("mart", &["v", "raw.a"]),
+        table("other", &["raw.b", "stg.a"]),
+    ])
+    .unwrap();
+    let at = |key| graph.index_of(key).unwrap();
+    assert_eq!(keys(&graph, &graph.roots(at("mart"))), ["raw.a", "raw.b"]);
+    assert_eq!(keys(&graph, &graph.roots(at("raw.a"))), ["raw.a"]);
+    assert_eq!(keys(&graph, &graph.shared_roots(at("mart"))), ["raw.a"]);
+    assert_eq!(graph.shared_roots(at("other")), []);
+}
+
+#[test]
 fn inputs_pass_through_views_but_not_through_exposures() {
     let graph = AssetGraph::build(vec![
         table("t1", &[]),

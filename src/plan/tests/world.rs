@@ -133,6 +133,8 @@ impl World {
             intent: None,
             partitions: None,
             event_at: None,
+            names_run: false,
+            provenance: None,
         };
         self.memory
             .commits
@@ -398,5 +400,6 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         partitions: None,
         full_refresh: false,
         feeds: BTreeSet::new(),
+        pinned: Vec::new(),
     }
 }

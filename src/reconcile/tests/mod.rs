@@ -15,6 +15,7 @@ mod random;
 mod recovery;
 mod scheduled;
 mod search;
+mod snapshots;
 mod tables;
 mod traps;
 mod updates;

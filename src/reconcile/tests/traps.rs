@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use crate::state::{
-    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Lease, Memory, RunId,
-    Search, Settlement,
+    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease, Memory,
+    RunId, Search, Settlement,
 };
 use crate::store::Store;
 
@@ -320,9 +320,10 @@ impl State for Trapped {
         summary: &PassRecord,
         deadlines: &[(AssetKey, DeadlineVerdict)],
         compactions: &[Compaction],
+        learned: &Learned,
     ) -> Result<(), StateError> {
         self.step("finish_pass", |store| {
-            store.finish_pass(lease, summary, deadlines, compactions)
+            store.finish_pass(lease, summary, deadlines, compactions, learned)
         })
     }
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::{Place, at, id, intent, key, lease, success};
 use crate::ports::{PassRecord, State};
-use crate::state::{DeadlineVerdict, Lease};
+use crate::state::{DeadlineVerdict, Learned, Lease};
 use crate::store::Store;
 
 fn finish(store: &Store, lease: &Lease, verdict: DeadlineVerdict) {
@@ -17,7 +17,13 @@ fn finish(store: &Store, lease: &Lease, verdict: DeadlineVerdict) {
         unknown: 0,
     };
     store
-        .finish_pass(lease, &record, &[(key("a"), verdict)], &[])
+        .finish_pass(
+            lease,
+            &record,
+            &[(key("a"), verdict)],
+            &[],
+            &Learned::default(),
+        )
         .unwrap();
 }
 

@@ -1,12 +1,15 @@
 //! What is seen is remembered as it was, and forgotten only when nobody needs it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assets::{AssetKey, CodeVersion, PassNumber, Relation, TableId, TableVersion};
 
 use super::{Place, at, commit, intent, key, lease, shown, sighting, success, version};
 use crate::ports::{DecisionRecord, PassRecord, Sighting, State};
-use crate::state::{Basis, Build, CatalogLocation, Consumed, Lease, Observation, ObservedState};
+use crate::state::{
+    Basis, Build, CatalogLocation, Consumed, Learned, Lease, Observation, ObservedState, Provenance,
+};
 use crate::store::Store;
 
 fn saw(store: &Store, lease: &Lease, sighting: Sighting) {
@@ -149,6 +152,43 @@ fn without_consumers_the_newest_fifty_are_kept() {
 }
 
 #[test]
+fn of_what_a_snapshot_chooses_from_two_hundred_are_kept_with_what_they_show() {
+    let place = Place::new();
+    let store = place.open();
+    let lease = lease(&store);
+    consumed(&store, &lease, "mart", Some(version(240)));
+    let chosen_from = |commits| Sighting {
+        is_chosen_from: true,
+        ..sighting("up", commits)
+    };
+    saw(&store, &lease, chosen_from(1..=240));
+    assert_eq!(kept(&store), (41..=240).collect::<Vec<_>>());
+    let shown = Arc::new(Provenance::of_root(&key("root"), Some(version(7))));
+    let learned = Learned {
+        provenance: vec![(key("up"), version(60), Arc::clone(&shown))],
+        recovered: Vec::new(),
+    };
+    let pass = store.begin_pass(&lease, at(1)).unwrap();
+    let ended = PassRecord {
+        pass,
+        finished_at: at(2),
+        observed: 1,
+        triggered: 0,
+        unknown: 0,
+    };
+    store
+        .finish_pass(&lease, &ended, &[], &[], &learned)
+        .unwrap();
+    saw(&store, &lease, chosen_from(241..=250));
+    let memory = store.load().unwrap();
+    let known = memory.commits[&key("up")].iter();
+    let known: Vec<_> = known
+        .filter_map(|commit| Some((commit.version.version, commit.provenance.clone()?)))
+        .collect();
+    assert_eq!(known, [(60, shown)]);
+}
+
+#[test]
 fn another_incarnation_forgets_the_commits_before_it() {
     let place = Place::new();
     let store = place.open();
@@ -211,7 +251,9 @@ fn passes_are_counted_and_told() {
         triggered: 1,
         unknown: 2,
     };
-    store.finish_pass(&lease, &ended, &[], &[]).unwrap();
+    store
+        .finish_pass(&lease, &ended, &[], &[], &Learned::default())
+        .unwrap();
     assert_eq!(store.begin_pass(&lease, at(3)).unwrap(), PassNumber(2));
     let memory = store.load().unwrap();
     assert_eq!(

@@ -108,6 +108,8 @@ fn commit(number: u64) -> DataCommit {
         intent: None,
         partitions: None,
         event_at: None,
+        names_run: false,
+        provenance: None,
     }
 }
 
@@ -130,6 +132,7 @@ fn sighting(asset: &str, commits: impl IntoIterator<Item = u64>) -> Sighting {
         schema: None,
         built: None,
         code_version: None,
+        is_chosen_from: false,
     }
 }
 
@@ -178,6 +181,7 @@ fn intent(id: &str, assets: &[&str]) -> Intent {
         url: None,
         cancel_requested_at: None,
         is_found: false,
+        pinned: Vec::new(),
         partitions: None,
         full_refresh: false,
         feeds: BTreeSet::new(),

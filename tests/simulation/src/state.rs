@@ -5,8 +5,8 @@ use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use headwater::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
 use headwater::state::{
-    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Lease, Memory, RunId,
-    Search, Settlement,
+    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease, Memory,
+    RunId, Search, Settlement,
 };
 use headwater::store::Store;
 
@@ -364,9 +364,11 @@ impl State for Ports<'_> {
         summary: &PassRecord,
         deadlines: &[(AssetKey, DeadlineVerdict)],
         compactions: &[Compaction],
+        learned: &Learned,
     ) -> Result<(), StateError> {
         self.tx(Step::FinishPass, |store| {
-            store.finish_pass(&self.lease(lease), summary, deadlines, compactions)
+            let lease = self.lease(lease);
+            store.finish_pass(&lease, summary, deadlines, compactions, learned)
         })
     }
 }

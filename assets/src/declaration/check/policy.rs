@@ -1,4 +1,4 @@
-//! Policies: bounds with their warnings, and promises that this version cannot keep.
+//! Policies: bounds with their warnings.
 
 use crate::declaration::at::{At, Short};
 use crate::declaration::file::{
@@ -107,8 +107,7 @@ impl Checks<'_, '_> {
         &mut self,
         entry: Option<&At<ConsistencyEntry>>,
     ) -> Option<Consistency> {
-        let At { node, value } = entry?;
-        match value {
+        match &entry?.value {
             ConsistencyEntry::Latest => Some(Consistency::Latest),
             ConsistencyEntry::Settled(settings) => {
                 let after = settings
@@ -118,12 +117,7 @@ impl Checks<'_, '_> {
                     proceed_after: self.duration(after),
                 })
             }
-            ConsistencyEntry::Snapshot => {
-                let message = "`consistency: snapshot` cannot be kept by this version".to_owned();
-                let help = "write `settled`, which waits for upstreams but does not pin versions";
-                self.error(Problem::Unsupported, *node, message, help);
-                None
-            }
+            ConsistencyEntry::Snapshot => Some(Consistency::Snapshot),
         }
     }
 

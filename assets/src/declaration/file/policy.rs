@@ -65,7 +65,7 @@ pub(in crate::declaration) enum ConsistencyEntry {
     Latest,
     /// Upstreams that have caught up with what had been seen.
     Settled(Option<SettledEntry>),
-    /// Upstreams that agree on every root. Refused by this version.
+    /// Versions of upstreams that agree on every root that two of them share.
     Snapshot,
 }
 

@@ -67,6 +67,7 @@ fn automation(automation: &Automation) -> Value {
 fn consistency(consistency: Consistency) -> Value {
     match consistency {
         Consistency::Latest => "latest".into(),
+        Consistency::Snapshot => "snapshot".into(),
         Consistency::Settled {
             proceed_after: None,
         } => "settled".into(),
