@@ -204,6 +204,7 @@ impl From<StateError> for CommandError {
         let exit = match &error {
             StateError::LeaseHeld { .. } | StateError::LeaseLost { .. } => Exit::LeaseHeld,
             StateError::OtherWorkspace { .. }
+            | StateError::Backfill(_)
             | StateError::NewerSchema { .. }
             | StateError::Missing { .. }
             | StateError::Place { .. } => Exit::Usage,

@@ -204,6 +204,7 @@ impl<'a> Ways<'a> {
             url: run.url.clone(),
             cancel_requested_at: None,
             is_found: true,
+            backfill: None,
         })
     }
 }

@@ -85,6 +85,7 @@ pub fn new_intent(
         partitions: request.partitions.clone(),
         full_refresh: request.full_refresh,
         feeds: asset.feeds().cloned().collect(),
+        backfill: request.backfill.clone(),
     })
 }
 

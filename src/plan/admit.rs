@@ -109,6 +109,8 @@ pub(super) fn admit(
         cuts,
         compactions,
         deadlines: Vec::new(),
+        backfills: Vec::new(),
+        backfill_waits: Vec::new(),
     }
 }
 
@@ -265,6 +267,7 @@ fn request(
         full_refresh,
         beginnings: beginnings.collect(),
         reason: verdict.reasons.first().map(sentence).unwrap_or_default(),
+        backfill: None,
     }
 }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::reason::Reason;
-use crate::state::{Compaction, Cut, DeadlineVerdict};
+use crate::state::{BackfillName, BackfillNews, Compaction, Cut, DeadlineVerdict};
 
 /// All decisions of one pass, and what follows from them.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,10 @@ pub struct Plan {
     pub compactions: Vec<Compaction>,
     /// What came of deadlines, where that is not on record yet, in key order.
     pub deadlines: Vec<(AssetKey, DeadlineVerdict)>,
+    /// How far backfills are beyond what their runs tell, the oldest first.
+    pub backfills: Vec<BackfillNews>,
+    /// Why nothing of an asset is begun for a backfill now, the oldest first and in key order.
+    pub backfill_waits: Vec<BackfillWait>,
 }
 
 /// What should happen to one asset now, and why.
@@ -70,6 +74,17 @@ impl Action {
     }
 }
 
+/// Why nothing more of an asset is begun for a backfill now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackfillWait {
+    /// Which backfill.
+    pub backfill: BackfillName,
+    /// Which of its assets.
+    pub asset: AssetKey,
+    /// Why.
+    pub reason: Reason,
+}
+
 /// One run to ask for. It fixes everything that the run will record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -95,4 +110,6 @@ pub struct Request {
     pub beginnings: BTreeMap<AssetKey, u64>,
     /// Why, one sentence.
     pub reason: String,
+    /// The backfill that it is for; absent for what is live.
+    pub backfill: Option<BackfillName>,
 }

@@ -38,7 +38,7 @@ mod standing;
 mod verdict;
 
 pub use deadline::{DeadlineState, Due};
-pub use decision::{Action, Decision, Plan, Request};
+pub use decision::{Action, BackfillWait, Decision, Plan, Request};
 pub use event_time::{EventTime, event_time_at};
 pub use forecast::{Expected, Forecast, forecasts};
 pub use gates::{CheckStanding, check_standing};

@@ -142,6 +142,7 @@ mod tests {
             full_refresh: false,
             beginnings: BTreeMap::new(),
             reason: String::new(),
+            backfill: None,
         };
         let tasks = Tasks::from([(name, task)]);
         let shown = request_document(&request, &graph, &tasks, ("dev", None));

@@ -395,6 +395,7 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         url: None,
         cancel_requested_at: None,
         is_found: false,
+        backfill: None,
         partitions: None,
         full_refresh: false,
         feeds: BTreeSet::new(),

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{Place, at, id, intent, key, lease, success};
-use crate::ports::{PassRecord, State};
+use crate::ports::{PassFindings, PassRecord, State};
 use crate::state::{DeadlineVerdict, Lease};
 use crate::store::Store;
 
@@ -17,7 +17,14 @@ fn finish(store: &Store, lease: &Lease, verdict: DeadlineVerdict) {
         unknown: 0,
     };
     store
-        .finish_pass(lease, &record, &[(key("a"), verdict)], &[])
+        .finish_pass(
+            lease,
+            &record,
+            PassFindings {
+                deadlines: &[(key("a"), verdict)],
+                ..PassFindings::default()
+            },
+        )
         .unwrap();
 }
 

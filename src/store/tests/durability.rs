@@ -3,7 +3,7 @@
 use assets::PassNumber;
 
 use super::{Place, at, failure, id, intent, key, lease, retry, shown, sighting, success};
-use crate::ports::{PassRecord, State};
+use crate::ports::{PassFindings, PassRecord, State};
 use crate::state::{Cut, RunId};
 use crate::store::Store;
 use crate::store::audit::verify;
@@ -78,7 +78,9 @@ const STEPS: [Step; 14] = [
             triggered: 2,
             unknown: 0,
         };
-        store.finish_pass(&lease(store), &ended, &[], &[]).unwrap();
+        store
+            .finish_pass(&lease(store), &ended, PassFindings::default())
+            .unwrap();
     }),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use assets::{AssetKey, CodeVersion, PassNumber, Relation, TableId, TableVersion};
 
 use super::{Place, at, commit, intent, key, lease, shown, sighting, success, version};
-use crate::ports::{DecisionRecord, PassRecord, Sighting, State};
+use crate::ports::{DecisionRecord, PassFindings, PassRecord, Sighting, State};
 use crate::state::{Basis, Build, CatalogLocation, Consumed, Lease, Observation, ObservedState};
 use crate::store::Store;
 
@@ -211,7 +211,9 @@ fn passes_are_counted_and_told() {
         triggered: 1,
         unknown: 2,
     };
-    store.finish_pass(&lease, &ended, &[], &[]).unwrap();
+    store
+        .finish_pass(&lease, &ended, PassFindings::default())
+        .unwrap();
     assert_eq!(store.begin_pass(&lease, at(3)).unwrap(), PassNumber(2));
     let memory = store.load().unwrap();
     assert_eq!(

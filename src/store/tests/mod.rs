@@ -178,6 +178,7 @@ fn intent(id: &str, assets: &[&str]) -> Intent {
         url: None,
         cancel_requested_at: None,
         is_found: false,
+        backfill: None,
         partitions: None,
         full_refresh: false,
         feeds: BTreeSet::new(),
