@@ -10,6 +10,9 @@
 //!    whether the condition of its automation holds.
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
+//! `backfill` then fills the room that is left with runs for backfills, and `reserved` keeps what is live
+//! from what they build.
+//!
 //! `gates` says what a failed check means for those who read its asset.
 //!
 //! `health` reads the same standings for people who only want to know how fresh a table is;
@@ -17,6 +20,7 @@
 //! of whom they are late.
 
 mod admit;
+mod backfill;
 mod cause;
 mod deadline;
 mod decision;
@@ -34,6 +38,8 @@ mod parts;
 mod patience;
 mod position;
 mod reason;
+mod reserved;
+mod room;
 mod standing;
 mod verdict;
 
@@ -58,6 +64,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let verdicts = verdict::verdicts(input, &standings);
     let mut plan = admit::admit(input, &standings, verdicts);
     plan.deadlines = deadline::new_verdicts(input, &standings);
+    backfill::add(input, &standings, &mut plan);
     plan
 }
 

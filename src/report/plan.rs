@@ -128,6 +128,7 @@ mod tests {
             max_concurrent_runs: None,
             pool: None,
             timeout: None,
+            write_mode: assets::task::WriteMode::Overwrite,
         };
         let name = TaskName::new("job");
         let request = Request {

@@ -129,13 +129,17 @@ fn succeeded(
         if intent.is_found && !wrote(ended, asset)? {
             continue;
         }
-        if let Some(sent_at) = intent.first_sent_at {
+        // What many partitions take at once says nothing of what the next one takes.
+        if let Some(sent_at) = intent.first_sent_at.filter(|_| intent.backfill.is_none()) {
             deadline::ran(ended.write, asset, ended.at - sent_at)?;
         }
         let known = build::one(&ended.write.tx, asset)?;
         if is_overwritten(ended, asset, &known)? {
             let build = Build {
-                last_success_at: Some(ended.at),
+                last_success_at: match &intent.backfill {
+                    Some(_) => known.last_success_at,
+                    None => Some(ended.at),
+                },
                 cut: cut_after(intent, &known),
                 failure: failure_after(intent, &known),
                 ..known
@@ -169,17 +173,34 @@ fn succeeded(
             (Some(partitions), Some(set)) => partitions.build(set, (known.code_version, with)),
             _ => with,
         };
-        let build = Build {
-            code_version,
-            partitions,
-            begun_at: Some(intent.decided_at),
-            built_at: Some(ended.at),
-            last_success_at: Some(ended.at),
-            produced: produced.get(asset).cloned().flatten(),
-            is_adopted: false,
-            degraded_by: intent.degraded_by.clone(),
-            cut,
-            failure,
+        let produced = produced.get(asset).cloned().flatten();
+        let build = if intent.backfill.is_some() && set.is_some() {
+            // Beside the rounds of the asset: neither its schedule nor its interval counts it.
+            Build {
+                code_version,
+                partitions,
+                begun_at: known.begun_at,
+                built_at: known.built_at.or(Some(ended.at)),
+                last_success_at: known.last_success_at,
+                produced,
+                is_adopted: false,
+                degraded_by: known.degraded_by,
+                cut,
+                failure,
+            }
+        } else {
+            Build {
+                code_version,
+                partitions,
+                begun_at: Some(intent.decided_at),
+                built_at: Some(ended.at),
+                last_success_at: Some(ended.at),
+                produced,
+                is_adopted: false,
+                degraded_by: intent.degraded_by.clone(),
+                cut,
+                failure,
+            }
         };
         build::replace(ended.write, asset, &build)?;
         if intent.full_refresh {
