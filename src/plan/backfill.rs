@@ -19,13 +19,11 @@ use super::input::PlanInput;
 use super::parameters::{Told, partitions_told};
 use super::position::is_full_refresh;
 use super::reason::Reason;
-use super::reserved::{appends, under_way};
+use super::reserved::{appended_before, under_way};
 use super::room::Room;
 use super::standing::Standing;
 use super::verdict::Judge;
-use crate::state::{
-    Backfill, BackfillNews, BackfillOrder, BackfillState, BackfillTarget, Build, Cut,
-};
+use crate::state::{Backfill, BackfillNews, BackfillOrder, BackfillState, BackfillTarget, Cut};
 
 /// Most partitions of one run where neither the backfill nor the asset says how many.
 const CHUNK: u32 = 30;
@@ -165,19 +163,11 @@ impl<'a> Work<'a> {
 
     /// What is there already of an asset whose task would have it there twice.
     fn built_meanwhile(&self, index: AssetIndex, idle: &PartitionSet) -> PartitionSet {
-        let (asset, input) = (self.asset(index), self.judge.input);
-        if self.backfill.is_forced || !appends(input, asset) {
-            return PartitionSet::NOTHING;
-        }
-        let Some(standing) = self.judge.standings.get(index.position()) else {
-            return PartitionSet::NOTHING;
-        };
-        match &standing.parts {
-            Some(parts) => idle
-                .intersection(&parts.existing)
-                .difference(&parts.missing),
-            None if standing.build.is_some_and(Build::was_built) => idle.clone(),
-            None => PartitionSet::NOTHING,
+        match self.judge.standings.get(index.position()) {
+            Some(standing) if !self.backfill.is_forced => {
+                appended_before(self.judge.input, index, standing, idle)
+            }
+            Some(_) | None => PartitionSet::NOTHING,
         }
     }
 

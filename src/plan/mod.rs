@@ -54,6 +54,7 @@ pub use parameters::{Lasting, ParameterError, lasting_parameters, render_paramet
 pub use parts::Parts;
 pub use position::{BrokenPosition, PositionLost};
 pub use reason::{FailedCheck, Reason, sentence};
+pub use reserved::appended_before;
 pub use standing::{Standing, TableState, standings};
 
 /// Decides about every asset of the project.

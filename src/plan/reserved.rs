@@ -5,11 +5,12 @@ use assets::Asset;
 use assets::partition::PartitionSet;
 use assets::task::WriteMode;
 use chrono::{DateTime, Utc};
+use lineage::AssetIndex;
 
 use super::input::PlanInput;
 use super::reason::Reason;
 use super::standing::Standing;
-use crate::state::{BackfillState, Intent};
+use crate::state::{BackfillState, Build, Intent};
 
 /// The partitions of an asset that backfills build.
 pub(super) struct Reserved {
@@ -81,7 +82,7 @@ pub(super) fn under_way(
 }
 
 /// Returns whether the task of an asset adds to what is in its partitions.
-pub(super) fn appends(input: &PlanInput<'_>, asset: &Asset) -> bool {
+fn appends(input: &PlanInput<'_>, asset: &Asset) -> bool {
     let task = asset.task.as_ref();
     let task = task.and_then(|binding| input.tasks.get(&binding.task));
     task.is_some_and(|task| task.write_mode == WriteMode::Append)
@@ -100,6 +101,25 @@ pub(super) fn may_be_built(
             wanted.intersection(&parts.missing)
         }
         Some(_) | None => wanted,
+    }
+}
+
+/// Returns the partitions of some that are there already, of an asset whose task would have them there twice.
+pub fn appended_before(
+    input: &PlanInput<'_>,
+    index: AssetIndex,
+    standing: &Standing<'_>,
+    wanted: &PartitionSet,
+) -> PartitionSet {
+    if !appends(input, input.graph.asset(index)) {
+        return PartitionSet::NOTHING;
+    }
+    match &standing.parts {
+        Some(parts) => wanted
+            .intersection(&parts.existing)
+            .difference(&parts.missing),
+        None if standing.build.is_some_and(Build::was_built) => wanted.clone(),
+        None => PartitionSet::NOTHING,
     }
 }
 

@@ -216,6 +216,11 @@ impl Store {
         self.read(backfill::all)
     }
 
+    /// Returns the attempts that were made for a backfill, the first one first.
+    pub fn backfill_runs(&self, name: &BackfillName) -> Result<Vec<RunRecord>, StateError> {
+        self.read(|connection| runs::of_backfill(connection, name))
+    }
+
     /// Returns an intent, settled or not.
     pub fn intent(&self, id: &IntentId) -> Result<Option<Intent>, StateError> {
         self.read(|connection| intent::one(connection, id))

@@ -142,14 +142,12 @@ fn dates_are_completed_in_order_and_the_whole_comes_last() {
         let plan = world.plan();
         rounds.push(asked(&plan).join("; "));
         // One at a time ends.
-        match plan.requests.first() {
-            Some(first) => finish(&mut world, first),
-            None => {
-                let ended = plan.backfills.first().and_then(|news| news.ended);
-                assert_eq!(ended, Some(BackfillState::Completed));
-                break;
-            }
-        }
+        let Some(first) = plan.requests.first() else {
+            let ended = plan.backfills.first().and_then(|news| news.ended);
+            assert_eq!(ended, Some(BackfillState::Completed));
+            break;
+        };
+        finish(&mut world, first);
     }
     let expected = [
         "mid 16-17; mid 18-19",
