@@ -86,6 +86,7 @@ fn request_document(
         "inputs": inputs(request),
         "degraded_by": request.degraded_by,
         "reason": request.reason,
+        "backfill": request.backfill,
     })
 }
 
