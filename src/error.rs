@@ -10,7 +10,7 @@ use crate::project::ProjectError;
 use crate::store::codes::code_of;
 
 /// The error codes of the command line with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 28] = [
+pub const CODES: [(&str, &str); 31] = [
     ("C000", "a fault of Headwater itself"),
     ("C001", "no project file was found"),
     ("C002", "the project has errors"),
@@ -39,6 +39,9 @@ pub const CODES: [(&str, &str); 28] = [
     ("C025", "the asset is not built here"),
     ("C026", "the asset has a log of its own"),
     ("C027", "the position is not taken"),
+    ("C028", "the backfill asks for nothing"),
+    ("C029", "partitions would be appended a second time"),
+    ("C030", "the name of the backfill cannot be used"),
 ];
 
 /// How a command ends. The numbers are documented and never change.
@@ -204,6 +207,7 @@ impl From<StateError> for CommandError {
         let exit = match &error {
             StateError::LeaseHeld { .. } | StateError::LeaseLost { .. } => Exit::LeaseHeld,
             StateError::OtherWorkspace { .. }
+            | StateError::Backfill(_)
             | StateError::NewerSchema { .. }
             | StateError::Missing { .. }
             | StateError::Place { .. } => Exit::Usage,

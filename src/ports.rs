@@ -15,9 +15,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::state::{
-    Build, BuiltPartitions, CatalogLocation, CheckResult, Compaction, Consumed, Cut, DataCommit,
-    DeadlineVerdict, Intent, IntentId, IntentState, Learned, Lease, Memory, Observation, RunId,
-    Search, Settlement,
+    BackfillError, BackfillNews, Build, BuiltPartitions, CatalogLocation, CheckResult, Compaction,
+    Consumed, Cut, DataCommit, DeadlineVerdict, Intent, IntentId, IntentState, Learned, Lease,
+    Memory, Observation, RunId, Search, Settlement,
 };
 
 /// The time.
@@ -320,7 +320,8 @@ pub trait State: Send + Sync {
     ) -> Result<(), StateError>;
     /// Writes a new intent, in state `pending`, attempt 1, and drops the cuts of its assets.
     ///
-    /// Fails with [`StateError::IntentExists`] if one of its assets has an open intent.
+    /// Fails with [`StateError::IntentExists`] if one of its assets has an open intent for a partition that
+    /// it builds, too.
     fn intend(&self, lease: &Lease, intent: &Intent) -> Result<(), StateError>;
     /// Writes an intent, in state `running`, of a run that was found at the service and that this
     /// state knows nothing of; drops the cuts of its assets. Returns whether it did.
@@ -429,15 +430,12 @@ pub trait State: Send + Sync {
         lease: &Lease,
         decisions: &[DecisionRecord],
     ) -> Result<(), StateError>;
-    /// Ends a pass, records what it found of deadlines and of contents, and in fewer words what partitions
-    /// incorporate: what was recorded otherwise since stays.
+    /// Ends a pass and records what it found: what was recorded otherwise since stays.
     fn finish_pass(
         &self,
         lease: &Lease,
         summary: &PassRecord,
-        deadlines: &[(AssetKey, DeadlineVerdict)],
-        compactions: &[Compaction],
-        learned: &Learned,
+        found: PassFindings<'_>,
     ) -> Result<(), StateError>;
 }
 
@@ -513,6 +511,19 @@ pub struct PassRecord {
     pub unknown: u64,
 }
 
+/// What a pass found beside what it decided.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PassFindings<'a> {
+    /// What came of deadlines.
+    pub deadlines: &'a [(AssetKey, DeadlineVerdict)],
+    /// What partitions incorporate, in fewer words than it was recorded.
+    pub compactions: &'a [Compaction],
+    /// How far backfills are beyond what their runs tell.
+    pub backfills: &'a [BackfillNews],
+    /// What was found out about contents that are there already, if anything was looked for.
+    pub learned: Option<&'a Learned>,
+}
+
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -540,6 +551,9 @@ pub enum StateError {
         /// Which asset.
         asset: AssetKey,
     },
+    /// A backfill cannot be made or changed.
+    #[error(transparent)]
+    Backfill(BackfillError),
     /// The state belongs to another workspace.
     #[error("the state belongs to workspace {pinned}, and this is workspace {found}")]
     OtherWorkspace {

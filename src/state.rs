@@ -3,6 +3,7 @@
 //! These are the words that the planner, the trigger protocol and the store share. They hold no
 //! handle to any database; how they are kept is the `store` module's business.
 
+mod backfill;
 mod checked;
 mod extents;
 mod positions;
@@ -22,6 +23,10 @@ use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use backfill::{
+    Backfill, BackfillError, BackfillName, BackfillNews, BackfillOrder, BackfillState,
+    BackfillTarget,
+};
 pub use checked::{CheckResult, CheckResults, CheckStatus};
 pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
 pub use positions::{FullRefreshRequest, PushRefused, Pushed, PushedWord, Pusher};
@@ -57,6 +62,8 @@ pub struct Memory {
     pub checks: CheckResults,
     /// The assets that a person wants built anew in full, until a run did.
     pub full_refreshes: BTreeMap<AssetKey, FullRefreshRequest>,
+    /// Backfills that are not at their end, the oldest first.
+    pub backfills: Vec<Backfill>,
 }
 
 /// What came of a deadline.
@@ -337,6 +344,9 @@ pub struct Failure {
     pub inputs: BTreeMap<AssetKey, Option<TableVersion>>,
     /// The code it was tried with.
     pub code_version: Option<CodeVersion>,
+    /// The partitions that failed; absent for the whole of the asset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Extent>,
 }
 
 /// Where the catalog says a relation lies.
@@ -446,6 +456,8 @@ pub struct Intent {
     pub feeds: BTreeSet<AssetKey>,
     /// Inputs whose version its parameters tell, in key order.
     pub pinned: Vec<AssetKey>,
+    /// The backfill that it is made for.
+    pub backfill: Option<BackfillName>,
 }
 
 /// What was found out about contents that are there already.

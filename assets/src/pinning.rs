@@ -63,7 +63,7 @@ fn values(asset: &Asset, inputs: &[&AssetKey], (probed, version): (&AssetKey, u6
 mod tests {
     use super::*;
     use crate::asset::{AssetKind, Binding};
-    use crate::task::{DatabricksJob, JobReference, TaskName};
+    use crate::task::{DatabricksJob, JobReference, TaskName, WriteMode};
 
     fn key(text: &str) -> AssetKey {
         AssetKey::new(text).unwrap()
@@ -90,6 +90,7 @@ mod tests {
             max_concurrent_runs: None,
             pool: None,
             timeout: None,
+            write_mode: WriteMode::default(),
         };
         let inputs = [key("stg.a"), key("stg.b")];
         let told = pinned_inputs(&asset, &task, &inputs.each_ref());

@@ -53,6 +53,37 @@ pub struct Task {
     pub pool: Option<String>,
     /// Cancel a run that takes longer than this.
     pub timeout: Option<TimeDelta>,
+    /// What its runs do with what is in the table already.
+    pub write_mode: WriteMode,
+}
+
+/// What a run does with what its table has of the partitions that it is given.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteMode {
+    /// It replaces it: the same run a second time changes nothing.
+    #[default]
+    Overwrite,
+    /// It merges with it by keys: the same run a second time changes nothing.
+    Merge,
+    /// It adds to it: the same run a second time has every row there twice.
+    Append,
+}
+
+impl WriteMode {
+    /// Every mode, the default first.
+    pub const ALL: [Self; 3] = [Self::Overwrite, Self::Merge, Self::Append];
+
+    /// Returns the word used in declarations and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Overwrite => "overwrite",
+            Self::Merge => "merge",
+            Self::Append => "append",
+        }
+    }
 }
 
 /// What is started when a task runs.

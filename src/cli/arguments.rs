@@ -8,6 +8,7 @@ use assets::duration::parse_duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::backfill::BackfillArgs;
 use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
@@ -199,6 +200,12 @@ pub enum Command {
     /// What was started, for which assets and versions, how it ended, and the two ways to
     /// interfere: cancel a run, and let an asset be tried again that failed.
     Runs(RunsArgs),
+    /// Build ranges of partitions, beside what is live
+    ///
+    /// A backfill is a request for partitions that stays until each of them was built, could not be, or
+    /// somebody cancels it. The passes of `headwater reconcile` work it off, in chunks and with a limit of its
+    /// own; what is live goes first.
+    Backfill(BackfillArgs),
     /// Say how far an asset is that has no log to read
     ///
     /// For sources that no Delta log tells of: another system, a file drop, a warehouse. What is pushed is an

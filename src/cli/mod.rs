@@ -8,6 +8,7 @@
 //! Commands decide nothing about freshness: they call the library and show what it says.
 
 pub mod arguments;
+mod backfill;
 mod completions;
 mod demo;
 pub mod diagnostics;
@@ -138,6 +139,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Status(args) => status::run(context, args),
         Command::Explain(args) => explain::run(context, args),
         Command::Runs(args) => runs::run(context, args),
+        Command::Backfill(args) => backfill::run(context, args),
         Command::Watermark(args) => watermark::run(context, args),
         Command::Doctor(args) => block_on(doctor::run(context, *args)),
         Command::State(args) => block_on(state::run(context, args)),

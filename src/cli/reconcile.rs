@@ -105,7 +105,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    fn begin(
+    pub(super) fn begin(
         context: &Context,
         app: App,
         store: StateFile,
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// Gives the lease back.
-    fn end(&self) -> Result<(), CommandError> {
+    pub(super) fn end(&self) -> Result<(), CommandError> {
         match self.app.take_lease(&self.store) {
             Ok(lease) => Ok(self.store.release_lease(&lease)?),
             // Somebody else has it already: there is nothing to give back.

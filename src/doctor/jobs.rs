@@ -160,6 +160,7 @@ mod tests {
             max_concurrent_runs: None,
             pool: None,
             timeout: None,
+            write_mode: assets::task::WriteMode::Overwrite,
         }
     }
 

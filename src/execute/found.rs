@@ -205,6 +205,7 @@ impl<'a> Ways<'a> {
             cancel_requested_at: None,
             is_found: true,
             pinned: Vec::new(),
+            backfill: None,
         })
     }
 }

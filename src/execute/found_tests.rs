@@ -39,6 +39,7 @@ fn task(job: JobReference, parameters: &[(&str, &str)]) -> Task {
         max_concurrent_runs: None,
         pool: None,
         timeout: None,
+        write_mode: assets::task::WriteMode::Overwrite,
     }
 }
 

@@ -89,6 +89,7 @@ pub fn new_intent(
         full_refresh: request.full_refresh,
         feeds: asset.feeds().cloned().collect(),
         pinned: pinned.into_iter().cloned().collect(),
+        backfill: request.backfill.clone(),
     })
 }
 

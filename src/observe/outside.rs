@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use assets::delta::Commit;
-use assets::partition::PartitionSet;
+use assets::partition::{Extent, PartitionSet};
 use assets::policy::{Adoption, OutsideWrites};
 use assets::version::{PassNumber, TableVersion};
 use assets::{Asset, AssetKey, Consume};
@@ -174,7 +174,8 @@ fn attribute_commits(
     let mut is_newest_ours = false;
     let asset = found.sighting.asset.clone();
     for commit in &found.commits {
-        let author = author(eyes, memory, adopted, (&asset, commit))?;
+        let touched = touched(&found.sighting, commit);
+        let author = author(eyes, memory, adopted, (&asset, commit, touched))?;
         is_newest_ours = !matches!(author, Author::Other);
         let Author::Run(intent) = author else {
             continue;
@@ -194,6 +195,13 @@ fn attribute_commits(
     Ok(is_newest_ours)
 }
 
+/// The partitions in which a commit changed data, where it is known of some.
+fn touched<'a>(sighting: &'a Sighting, commit: &Commit) -> Option<&'a Extent> {
+    let mut commits = sighting.commits.iter();
+    let recorded = commits.find(|recorded| recorded.version.version == commit.version)?;
+    recorded.partitions.as_ref()
+}
+
 /// Who wrote a commit.
 enum Author {
     /// The run of this intent.
@@ -208,7 +216,7 @@ fn author(
     eyes: Eyes<'_>,
     memory: &Memory,
     found: &[&Intent],
-    (asset, commit): (&AssetKey, &Commit),
+    (asset, commit, touched): (&AssetKey, &Commit, Option<&Extent>),
 ) -> Result<Author, StateError> {
     let runs = [commit.writer.job_run_id, commit.writer.task_run_id];
     let mut names_a_run = false;
@@ -227,13 +235,22 @@ fn author(
             });
         }
     }
-    let mut open = memory.open_intents.values().chain(found.iter().copied());
-    let open = open.find(|intent| intent.assets.contains(asset));
+    let open = memory.open_intents.values().chain(found.iter().copied());
+    let open = open.filter(|intent| intent.assets.contains(asset));
     // A lost answer leaves a run whose id we do not know yet: its commits are ours all the same.
     let may_be_unrecorded = |intent: &&Intent| intent.run_id.is_none() || !names_a_run;
-    let open = open
+    let mut open = open
         .filter(may_be_unrecorded)
         .filter(|intent| has_begun(intent, commit));
+    // Of several runs for parts of an asset it is the one that builds what was written.
+    let first = open.next();
+    let meets = |intent: &&Intent| match (intent.partitions.as_ref(), touched) {
+        (Some(own), Some(touched)) if own.ordinals == touched.ordinals => {
+            own.partitions.meets(&touched.partitions)
+        }
+        (Some(_) | None, _) => true,
+    };
+    let open = first.filter(meets).or_else(|| open.find(meets)).or(first);
     Ok(match open {
         Some(intent) => Author::Run(Box::new(intent.clone())),
         None if !names_a_run && is_within_settled_run(memory, asset, commit) => Author::SettledRun,

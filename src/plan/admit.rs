@@ -17,6 +17,7 @@ use super::input::PlanInput;
 use super::parameters::{Told, partitions_told};
 use super::position::{asked, is_full_refresh};
 use super::reason::{Reason, sentence};
+use super::room::Room;
 use super::standing::Standing;
 use super::verdict::Verdict;
 use crate::state::{Compaction, Learned};
@@ -53,7 +54,7 @@ pub(super) fn admit(
             None => room.take(input, &binding.task),
         };
         match taken {
-            Ok(()) => requests.push(request(input, index, standing, verdict, &binding.task)),
+            Ok(()) => requests.push(live_request(input, index, standing, verdict, &binding.task)),
             Err(reason) => {
                 refused.insert(index, reason);
             }
@@ -110,6 +111,8 @@ pub(super) fn admit(
         compactions,
         deadlines: Vec::new(),
         learned: Learned::default(),
+        backfills: Vec::new(),
+        backfill_waits: Vec::new(),
     }
 }
 
@@ -142,61 +145,6 @@ fn candidates(
     order.into_iter().map(|(_, _, _, index)| index).collect()
 }
 
-/// What is left of each limit.
-struct Room {
-    running: u32,
-    by_task: BTreeMap<TaskName, u32>,
-    by_pool: BTreeMap<String, u32>,
-}
-
-impl Room {
-    fn new(input: &PlanInput<'_>) -> Self {
-        let mut room = Self {
-            running: 0,
-            by_task: BTreeMap::new(),
-            by_pool: BTreeMap::new(),
-        };
-        for intent in input.memory.open_intents.values() {
-            room.count(&intent.task, intent.pool.as_deref());
-        }
-        room
-    }
-
-    fn count(&mut self, task: &TaskName, pool: Option<&str>) {
-        self.running += 1;
-        *self.by_task.entry(task.clone()).or_default() += 1;
-        if let Some(pool) = pool {
-            *self.by_pool.entry(pool.to_owned()).or_default() += 1;
-        }
-    }
-
-    /// Takes room for one more run of a task, or says which limit leaves none.
-    fn take(&mut self, input: &PlanInput<'_>, name: &TaskName) -> Result<(), Reason> {
-        let full = |limit: String, allowed| Err(Reason::Limit { limit, allowed });
-        let task = input.tasks.get(name);
-        let pool = task.and_then(|task| task.pool.as_deref());
-        if self.running >= input.limits.max_concurrent_runs {
-            return full("runs".to_owned(), input.limits.max_concurrent_runs);
-        }
-        if let Some(allowed) = task.and_then(|task| task.max_concurrent_runs)
-            && self
-                .by_task
-                .get(name)
-                .is_some_and(|running| *running >= allowed)
-        {
-            return full(format!("task {name}"), allowed);
-        }
-        if let Some(pool) = pool
-            && let Some(&allowed) = input.limits.pools.get(pool)
-            && self.by_pool.get(pool).copied().unwrap_or(0) >= allowed
-        {
-            return full(format!("pool {pool}"), allowed);
-        }
-        self.count(name, pool);
-        Ok(())
-    }
-}
-
 /// Returns the partitions that one run builds: one of a task that is told one partition, neighbours of one
 /// that is told the first and the last one, else any, as many as are allowed at once.
 fn at_once(asset: &Asset, task: Option<&Task>, wanted: &PartitionSet) -> PartitionSet {
@@ -218,17 +166,39 @@ fn at_once(asset: &Asset, task: Option<&Task>, wanted: &PartitionSet) -> Partiti
     }
 }
 
-fn request(
+fn live_request(
     input: &PlanInput<'_>,
     index: AssetIndex,
     standing: &Standing<'_>,
     verdict: &Verdict,
     task: &TaskName,
 ) -> Request {
-    let asset = input.graph.asset(index);
-    let consumption = input.memory.consumption.get(&asset.key);
     let full_refresh = is_full_refresh(input, index, standing);
     let partitions = extent(input, index, verdict, task);
+    Request {
+        degraded_by: verdict.degraded_by.clone(),
+        reason: verdict.reasons.first().map(sentence).unwrap_or_default(),
+        ..request(
+            input,
+            (index, standing),
+            task,
+            (partitions, full_refresh),
+            verdict.pins.as_ref(),
+        )
+    }
+}
+
+/// Fixes what a run of partitions of an asset will record, or of the whole of it: it reads the versions that
+/// are pinned, of all other inputs the newest ones.
+pub(super) fn request(
+    input: &PlanInput<'_>,
+    (index, standing): (AssetIndex, &Standing<'_>),
+    task: &TaskName,
+    (partitions, full_refresh): (Option<Extent>, bool),
+    pins: Option<&BTreeMap<AssetKey, Option<TableVersion>>>,
+) -> Request {
+    let asset = input.graph.asset(index);
+    let consumption = input.memory.consumption.get(&asset.key);
     let set = partitions.as_ref().map(|extent| &extent.partitions);
     let mut inputs: BTreeMap<AssetKey, Option<TableVersion>> = BTreeMap::new();
     let mut consumed = BTreeMap::new();
@@ -239,8 +209,7 @@ fn request(
             .commits
             .get(key)
             .and_then(|commits| commits.last());
-        let pinned = verdict.pins.as_ref().and_then(|pins| pins.get(key));
-        let version = pinned.cloned();
+        let version = pins.and_then(|pins| pins.get(key)).cloned();
         let newest_version = || newest.map(|commit| commit.version.clone());
         inputs.insert(key.clone(), version.unwrap_or_else(newest_version));
         let known = consumption.and_then(|consumption| consumption.get(key));
@@ -264,11 +233,12 @@ fn request(
             .iter()
             .filter_map(|b| b.origin)
             .reduce(Origin::oldest),
-        degraded_by: verdict.degraded_by.clone(),
+        degraded_by: Vec::new(),
         partitions,
         full_refresh,
         beginnings: beginnings.collect(),
-        reason: verdict.reasons.first().map(sentence).unwrap_or_default(),
+        reason: String::new(),
+        backfill: None,
     }
 }
 

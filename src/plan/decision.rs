@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::reason::Reason;
-use crate::state::{Compaction, Cut, DeadlineVerdict, Learned};
+use crate::state::{BackfillName, BackfillNews, Compaction, Cut, DeadlineVerdict, Learned};
 
 /// All decisions of one pass, and what follows from them.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,10 @@ pub struct Plan {
     pub deadlines: Vec<(AssetKey, DeadlineVerdict)>,
     /// What was found out about contents that are there already.
     pub learned: Learned,
+    /// How far backfills are beyond what their runs tell, the oldest first.
+    pub backfills: Vec<BackfillNews>,
+    /// Why nothing of an asset is begun for a backfill now, the oldest first and in key order.
+    pub backfill_waits: Vec<BackfillWait>,
 }
 
 /// What should happen to one asset now, and why.
@@ -72,6 +76,17 @@ impl Action {
     }
 }
 
+/// Why nothing more of an asset is begun for a backfill now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackfillWait {
+    /// Which backfill.
+    pub backfill: BackfillName,
+    /// Which of its assets.
+    pub asset: AssetKey,
+    /// Why.
+    pub reason: Reason,
+}
+
 /// One run to ask for. It fixes everything that the run will record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -98,4 +113,6 @@ pub struct Request {
     pub beginnings: BTreeMap<AssetKey, u64>,
     /// Why, one sentence.
     pub reason: String,
+    /// The backfill that it is for; absent for what is live.
+    pub backfill: Option<BackfillName>,
 }

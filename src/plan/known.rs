@@ -25,8 +25,11 @@ impl<'a> Known<'a> {
     pub(super) fn of(input: &PlanInput<'a>) -> Self {
         let (graph, memory) = (input.graph, input.memory);
         let mut intents = vec![None; graph.len()];
-        // The store allows at most one open intent per asset.
-        for intent in memory.open_intents.values() {
+        // The store allows at most one open intent per asset, but for those of backfills, which each build a
+        // part of it that nothing live is asked to build.
+        let live = memory.open_intents.values();
+        for intent in live.filter(|intent| intent.backfill.is_none() || intent.partitions.is_none())
+        {
             for asset in &intent.assets {
                 let index = graph.index_of(asset.as_str());
                 if let Some(slot) = index.and_then(|index| intents.get_mut(index.position())) {

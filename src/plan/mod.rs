@@ -11,6 +11,9 @@
 //!    `provenance` and `agreeing`.
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
+//! `backfill` then fills the room that is left with runs for backfills, and `reserved` keeps what is live
+//! from what they build.
+//!
 //! `gates` says what a failed check means for those who read its asset.
 //!
 //! `health` reads the same standings for people who only want to know how fresh a table is;
@@ -19,6 +22,7 @@
 
 mod admit;
 mod agreeing;
+mod backfill;
 mod cause;
 mod deadline;
 mod decision;
@@ -38,12 +42,14 @@ mod position;
 mod provenance;
 mod reason;
 mod recovery;
+mod reserved;
+mod room;
 mod snapshot;
 mod standing;
 mod verdict;
 
 pub use deadline::{DeadlineState, Due};
-pub use decision::{Action, Decision, Plan, Request};
+pub use decision::{Action, BackfillWait, Decision, Plan, Request};
 pub use event_time::{EventTime, event_time_at};
 pub use forecast::{Expected, Forecast, forecasts};
 pub use gates::{CheckStanding, check_standing};
@@ -53,6 +59,7 @@ pub use parameters::{Lasting, ParameterError, lasting_parameters, render_paramet
 pub use parts::Parts;
 pub use position::{BrokenPosition, PositionLost};
 pub use reason::{FailedCheck, Reason, sentence};
+pub use reserved::appended_before;
 pub use snapshot::{Agreement, Disagreement, Shown};
 pub use standing::{Standing, TableState, standings};
 
@@ -66,6 +73,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     plan.deadlines = deadline::new_verdicts(input, &standings);
     provenance::learn(input, &standings, &mut plan.learned);
     recovery::learn(input, &standings, &mut plan.learned);
+    backfill::add(input, &standings, &mut plan);
     plan
 }
 

@@ -44,13 +44,17 @@ impl Obstacle {
 }
 
 impl Judge<'_> {
-    /// What speaks against building now, as far as the asset's inputs and its own table go.
+    /// What speaks against building now, as far as the asset's inputs and its own table go. Of an asset with
+    /// partitions it is about those given, or else those that have to be built.
     pub(super) fn obstacles(
         &self,
         index: AssetIndex,
         standing: &Standing<'_>,
         cut: Option<Cut>,
+        wanted: Option<&PartitionSet>,
     ) -> Vec<Obstacle> {
+        let stale = standing.parts.as_ref().map(|parts| &parts.stale);
+        let wanted = wanted.or(stale);
         let mut obstacles = Vec::new();
         if let TableState::Unknown(problem) = standing.table {
             obstacles.push(Obstacle::own(Reason::Unknown {
@@ -68,8 +72,10 @@ impl Judge<'_> {
         }
         for &upstream in self.input.graph.inputs(index) {
             let obstacle = self.obstacle_of(upstream, cut);
-            obstacles
-                .extend(obstacle.and_then(|found| self.of_partitions(index, upstream, cut, found)));
+            obstacles.extend(
+                obstacle
+                    .and_then(|found| self.of_partitions((index, upstream), (cut, wanted), found)),
+            );
             obstacles.extend(self.gate_of(index, upstream));
         }
         obstacles
@@ -92,19 +98,17 @@ impl Judge<'_> {
         })
     }
 
-    /// Says which partitions of an asset an obstacle stands in the way of, of those that have to be built;
-    /// nothing where it does so of none.
+    /// Says which partitions of an asset an obstacle stands in the way of, of those that are wanted; nothing
+    /// where it does so of none.
     fn of_partitions(
         &self,
-        index: AssetIndex,
-        upstream: AssetIndex,
-        cut: Option<Cut>,
+        (index, upstream): (AssetIndex, AssetIndex),
+        (cut, wanted): (Option<Cut>, Option<&PartitionSet>),
         found: Obstacle,
     ) -> Option<Obstacle> {
         let input = self.standings.get(upstream.position())?;
-        let own = self.standings.get(index.position())?.parts.as_deref();
         let is_of_all = found.is_absolute || matches!(found.reason, Reason::UpstreamUnknown { .. });
-        let (false, Some(own), Some(parts)) = (is_of_all, own, input.parts.as_deref()) else {
+        let (false, Some(wanted), Some(parts)) = (is_of_all, wanted, input.parts.as_deref()) else {
             return Some(found);
         };
         let edge = edge(self.input.graph, (index, upstream), self.input.now)?;
@@ -113,7 +117,7 @@ impl Judge<'_> {
         let blocked = edge
             .mapping
             .feeds(&unsettled, self.input.now)
-            .intersection(&own.stale);
+            .intersection(wanted);
         (!blocked.is_empty()).then_some(Obstacle {
             partitions: Some(blocked),
             ..found

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::position::PositionLost;
 use super::snapshot::{Disagreement, Shown};
-use crate::state::{Basis, IntentId, IntentState, Lost, RunId, Search, SearchCause};
+use crate::state::{BackfillName, Basis, IntentId, IntentState, Lost, RunId, Search, SearchCause};
 
 /// Why something is decided about an asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -248,9 +248,18 @@ pub enum Reason {
         /// One sentence.
         problem: String,
     },
+    /// All that has to be built of it is a backfill's to build.
+    InBackfill {
+        /// Which one.
+        backfill: BackfillName,
+        /// Whether it is paused.
+        is_paused: bool,
+    },
+    /// Its task appends, and what has to be built was built before: it would be there twice.
+    AppendsAgain,
     /// As many runs are under way as are allowed.
     Limit {
-        /// `runs`, `task NAME` or `pool NAME`.
+        /// `runs`, `task NAME`, `pool NAME` or `backfill NAME`.
         limit: String,
         /// How many are allowed at once.
         allowed: u32,
@@ -337,6 +346,8 @@ impl Reason {
             Self::Manual => "manual",
             Self::NotBuiltHere => "not_built_here",
             Self::Quarantined { .. } => "quarantined",
+            Self::InBackfill { .. } => "in_backfill",
+            Self::AppendsAgain => "appends_again",
             Self::Limit { .. } => "limit",
             Self::Searching { .. } => "searching",
             Self::NoAgreeingCut { .. } => "no_agreeing_cut",
@@ -533,6 +544,18 @@ pub fn sentence(reason: &Reason) -> String {
             "it failed after {attempts} attempt{} (intent {intent}, {failure}): {problem}",
             if *attempts == 1 { "" } else { "s" }
         ),
+        Reason::InBackfill {
+            backfill,
+            is_paused,
+        } => {
+            let paused = if *is_paused { ", which is paused" } else { "" };
+            format!("what has to be built of it is in backfill `{backfill}`{paused}")
+        }
+        Reason::AppendsAgain => {
+            "its task appends, and what it would append was appended before: only a backfill with \
+             `--force` does that"
+                .to_owned()
+        }
         Reason::Limit { limit, allowed } => {
             format!("the limit of {allowed} at once is reached ({limit})")
         }
@@ -580,7 +603,7 @@ fn beyond_lookback(count: u64, first: &str, last: &str) -> String {
     } else {
         format!("{count} of its partitions, from `{first}` to `{last}`, lack something and ended")
     };
-    format!("{which} longer ago than `lookback`: a person has to ask for that")
+    format!("{which} longer ago than `lookback`: ask for a backfill, `headwater backfill create`")
 }
 
 fn check_failed(failed: &FailedCheck) -> String {

@@ -15,6 +15,7 @@ use super::decision::Action;
 use super::due::is_repeated;
 use super::input::PlanInput;
 use super::known::Known;
+use super::obstacle::Obstacle;
 use super::position::asked;
 use super::reason::Reason;
 use super::standing::{Standing, must_be_built};
@@ -265,7 +266,33 @@ fn disagreements(
     found
 }
 
+impl Agreement {
+    /// Why nothing is read.
+    pub(super) fn lacking(&self) -> Reason {
+        Reason::NoAgreeingCut {
+            roots: self.disagreements.clone(),
+        }
+    }
+}
+
 impl Judge<'_> {
+    /// What stands in the way of an asset under `snapshot`, whatever its inputs hold: they may be behind, for
+    /// what they hold agrees or does not.
+    pub(super) fn before_agreement(
+        &self,
+        index: AssetIndex,
+        standing: &Standing<'_>,
+    ) -> Option<Obstacle> {
+        let is_of_inputs = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::UpstreamStale { .. } | Reason::UpstreamFailed { .. }
+            )
+        };
+        let mut obstacles = self.obstacles(index, standing, None, None).into_iter();
+        obstacles.find(|obstacle| obstacle.is_absolute || !is_of_inputs(&obstacle.reason))
+    }
+
     /// What an asset under `snapshot` does that is stale, ours to build and due.
     pub(super) fn by_agreement(
         &self,
@@ -276,18 +303,7 @@ impl Judge<'_> {
         stale: Vec<Reason>,
     ) -> Verdict {
         let asset = self.input.graph.asset(index);
-        // Inputs may be behind: what they hold agrees or does not.
-        let is_of_inputs = |reason: &Reason| {
-            matches!(
-                reason,
-                Reason::UpstreamStale { .. } | Reason::UpstreamFailed { .. }
-            )
-        };
-        let obstacles = self.obstacles(index, standing, None);
-        let obstacle = obstacles
-            .into_iter()
-            .find(|obstacle| obstacle.is_absolute || !is_of_inputs(&obstacle.reason));
-        if let Some(obstacle) = obstacle {
+        if let Some(obstacle) = self.before_agreement(index, standing) {
             let action = if obstacle.is_failure {
                 Action::Hold
             } else {
@@ -300,10 +316,7 @@ impl Judge<'_> {
             || is_repeated(self.input, index)
             || asked(self.input, index).is_some();
         let Some(cut) = agreement.cut.as_ref().filter(|_| is_due) else {
-            let reason = Reason::NoAgreeingCut {
-                roots: agreement.disagreements.clone(),
-            };
-            return Verdict::because(Action::Wait, reason, stale);
+            return Verdict::because(Action::Wait, agreement.lacking(), stale);
         };
         if let Some((reason, until)) = self.automation_waits(index, standing, pacing) {
             return Verdict::because(Action::Wait, reason, stale).until(until);

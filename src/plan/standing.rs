@@ -61,7 +61,7 @@ pub struct Standing<'a> {
     pub stale_view: Option<AssetIndex>,
     /// What is known of its last build.
     pub build: Option<&'a Build>,
-    /// The intent that is open for it.
+    /// The intent that is open for it; one of a backfill only where it builds the whole of it.
     pub intent: Option<&'a Intent>,
     /// How its partitions stand, of an asset that is built by them.
     pub parts: Option<Box<Parts>>,

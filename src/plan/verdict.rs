@@ -28,9 +28,11 @@ use super::decision::Action;
 use super::due::{Facts, Found, Truth, frozen, is_repeated};
 use super::input::PlanInput;
 use super::obstacle::{Obstacle, standing_failure};
+use super::parts::Parts;
 use super::patience::still_waits;
 use super::position::{BrokenPosition, asked, is_refreshed_by_itself};
 use super::reason::Reason;
+use super::reserved::{appends_again, in_flight, may_be_built, reserved};
 use super::standing::{Standing, is_built_by_itself, must_be_built};
 use crate::state::{Cut, Failure, FullRefreshRequest};
 
@@ -110,14 +112,7 @@ impl Judge<'_> {
         let asset = self.input.graph.asset(index);
         let stale = self.stale_reasons(asset, standing);
         if let Some(intent) = standing.intent {
-            let in_flight = Reason::InFlight {
-                intent: intent.id.clone(),
-                state: intent.state,
-                attempt: intent.attempt,
-                run_id: intent.run_id,
-                not_before: intent.not_before.filter(|at| *at > self.input.now),
-            };
-            return Verdict::because(Action::Wait, in_flight, stale);
+            return Verdict::because(Action::Wait, in_flight(intent, self.input.now), stale);
         }
         let asked = asked(self.input, index).filter(|_| asset.is_built_here());
         let is_stale = is_stale(asset, standing) || asked.is_some();
@@ -375,8 +370,25 @@ impl Judge<'_> {
         if let Some(agreement) = &standing.agreement {
             return self.by_agreement(index, standing, agreement, pacing, stale);
         }
+        let fixed = standing.build.and_then(|build| build.cut);
+        let taken = reserved(self.input, asset);
+        let left = |parts: &Parts| {
+            taken
+                .as_ref()
+                .map(|of| parts.stale.difference(&of.partitions))
+        };
+        let left = standing.parts.as_deref().and_then(left);
+        if let (Some(taken), Some(left)) = (&taken, &left)
+            && left.is_empty()
+        {
+            let reason = taken.reason.clone();
+            return Verdict::because(Action::Wait, reason, stale).with_cut(fixed);
+        }
+        if appends_again(self.input, asset, standing, left.as_ref()) {
+            return Verdict::because(Action::Hold, Reason::AppendsAgain, stale).with_cut(fixed);
+        }
         let cut = self.cut_of(asset, standing);
-        let obstacles = self.obstacles(index, standing, cut);
+        let obstacles = self.obstacles(index, standing, cut, None);
         let patience_ends = self.patience_ends(asset, cut);
         let availability_first = match asset.consistency {
             Consistency::Latest => true,
@@ -387,6 +399,11 @@ impl Judge<'_> {
         };
         let decides = |obstacle: &&Obstacle| !availability_first || obstacle.is_absolute;
         let free = free_partitions(standing, obstacles.iter().filter(decides));
+        let free = free.map(|free| may_be_built(self.input, asset, standing, free));
+        let free = match &taken {
+            Some(taken) => free.map(|free| free.difference(&taken.partitions)),
+            None => free,
+        };
         let stands_alone = |obstacle: &&Obstacle| {
             decides(obstacle)
                 && (obstacle.partitions.is_none()
@@ -454,7 +471,7 @@ impl Judge<'_> {
     }
 
     /// When the asset goes on without what it waits for, if that is still to come.
-    fn patience_ends(&self, asset: &Asset, cut: Option<Cut>) -> Option<DateTime<Utc>> {
+    pub(super) fn patience_ends(&self, asset: &Asset, cut: Option<Cut>) -> Option<DateTime<Utc>> {
         let Consistency::Settled { proceed_after } = asset.consistency else {
             return None;
         };

@@ -16,7 +16,7 @@ use crate::execute::{Adopted, Hands, Searched, Sent, adopt};
 use crate::observe::{Eyes, Observed, count_unknown, observe};
 use crate::plan::{Action, Plan, PlanInput, plan};
 use crate::ports::{
-    Counting, DecisionRecord, JobsError, PassRecord, Random, StateError, Statements,
+    Counting, DecisionRecord, JobsError, PassFindings, PassRecord, Random, StateError, Statements,
 };
 use crate::state::{Intent, Lease, Memory, Search};
 
@@ -128,9 +128,12 @@ pub async fn pass(
             triggered: count(new),
             unknown: count(unknown),
         },
-        &decided.deadlines,
-        &decided.compactions,
-        &decided.learned,
+        PassFindings {
+            deadlines: &decided.deadlines,
+            compactions: &decided.compactions,
+            backfills: &decided.backfills,
+            learned: Some(&decided.learned),
+        },
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);
     let after = remembered.refresh(world.state)?;

@@ -6,6 +6,7 @@
 
 mod across;
 mod automation;
+mod backfills;
 mod checks;
 mod explanation;
 mod history;
@@ -23,6 +24,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 pub use across::{Across, across_document, feeds, needs};
+pub use backfills::{BackfillProgress, Tally, backfill_document, backfill_list, tally};
 pub use explanation::{Explained, explanation};
 pub use history::history_document;
 pub use observations::{Observed, observations, state as observed_state};

@@ -86,6 +86,7 @@ fn request_document(
         "inputs": inputs(request),
         "degraded_by": request.degraded_by,
         "reason": request.reason,
+        "backfill": request.backfill,
     })
 }
 
@@ -128,6 +129,7 @@ mod tests {
             max_concurrent_runs: None,
             pool: None,
             timeout: None,
+            write_mode: assets::task::WriteMode::Overwrite,
         };
         let name = TaskName::new("job");
         let request = Request {
@@ -142,6 +144,7 @@ mod tests {
             full_refresh: false,
             beginnings: BTreeMap::new(),
             reason: String::new(),
+            backfill: None,
         };
         let tasks = Tasks::from([(name, task)]);
         let shown = request_document(&request, &graph, &tasks, ("dev", None));

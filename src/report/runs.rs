@@ -50,6 +50,7 @@ pub fn run_document(graph: &AssetGraph, runs: &[RunRecord]) -> Value {
         "parameters": intent.map(shown_parameters),
         "degraded_by": intent.map(|intent| &intent.degraded_by),
         "full_refresh": intent.map(|intent| intent.full_refresh),
+        "backfill": intent.and_then(|intent| intent.backfill.as_ref()),
         "attempts": runs.iter().map(|of| run(graph, of)).collect::<Vec<_>>(),
     });
     document("Run", fields)

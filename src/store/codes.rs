@@ -5,6 +5,7 @@
 use rusqlite::ErrorCode;
 
 use crate::ports::StateError;
+use crate::state::BackfillError;
 
 /// One error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct StateCode {
 }
 
 /// Every code of the state file, in order.
-pub const CODES: [StateCode; 12] = [
+pub const CODES: [StateCode; 15] = [
     LEASE_HELD,
     LEASE_LOST,
     INTENT_EXISTS,
@@ -31,6 +32,9 @@ pub const CODES: [StateCode; 12] = [
     BUSY,
     DATABASE,
     UNREADABLE,
+    NO_BACKFILL,
+    BACKFILL_EXISTS,
+    BACKFILL_ENDED,
 ];
 
 const LEASE_HELD: StateCode = StateCode {
@@ -96,12 +100,31 @@ const UNREADABLE: StateCode = StateCode {
     hint: "restore a backup, and report it: this version wrote what it cannot read",
 };
 
+const NO_BACKFILL: StateCode = StateCode {
+    code: "S013",
+    title: "no backfill has the name",
+    hint: "`headwater backfill list` shows those there are",
+};
+const BACKFILL_EXISTS: StateCode = StateCode {
+    code: "S014",
+    title: "a backfill has the name already",
+    hint: "choose another one with `--name`",
+};
+const BACKFILL_ENDED: StateCode = StateCode {
+    code: "S015",
+    title: "the backfill is at its end",
+    hint: "create another one; `headwater backfill resume NAME --failed` tries again what could not be built",
+};
+
 /// Returns the code of an error.
 pub fn code_of(error: &StateError) -> StateCode {
     match error {
         StateError::LeaseHeld { .. } => LEASE_HELD,
         StateError::LeaseLost { .. } => LEASE_LOST,
         StateError::IntentExists { .. } => INTENT_EXISTS,
+        StateError::Backfill(BackfillError::Unknown { .. }) => NO_BACKFILL,
+        StateError::Backfill(BackfillError::NameTaken { .. }) => BACKFILL_EXISTS,
+        StateError::Backfill(BackfillError::AtItsEnd { .. }) => BACKFILL_ENDED,
         StateError::OtherWorkspace { .. } => OTHER_WORKSPACE,
         StateError::NewerSchema { .. } => NEWER_SCHEMA,
         StateError::Missing { .. } => MISSING,

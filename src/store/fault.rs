@@ -8,6 +8,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::ports::StateError;
+use crate::state::BackfillError;
 
 /// An error of the database, or one that already says what it concerns.
 #[derive(Debug)]
@@ -27,6 +28,12 @@ impl From<rusqlite::Error> for Fault {
 impl From<StateError> for Fault {
     fn from(error: StateError) -> Self {
         Self::State(error)
+    }
+}
+
+impl From<BackfillError> for Fault {
+    fn from(error: BackfillError) -> Self {
+        Self::State(StateError::Backfill(error))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Intents as rows, and how a new one is written.
 //!
 //! What is fixed for good stands in `intent`, what belongs to an attempt in `run`, and what is built
-//! in `intent_asset`, whose index keeps a second open intent for an asset out.
+//! in `intent_asset`, whose index keeps a second open intent for an asset out that begins with the same
+//! partition. That open intents have no partition in common is looked up before one is written.
 
 use assets::AssetKey;
+use assets::partition::Extent;
 use assets::task::TaskName;
 use assets::version::Origin;
 use rusqlite::{Connection, params};
@@ -14,7 +16,7 @@ use super::fault::Fault;
 use super::query::{Write, first, list};
 use super::{audit, build, lease};
 use crate::ports::StateError;
-use crate::state::{Intent, IntentId, IntentState, Lease, RetryRule, RunId};
+use crate::state::{BackfillName, Intent, IntentId, IntentState, Lease, RetryRule, RunId};
 
 /// The columns of an intent `i` and its current attempt `c`, in the order of [`row`].
 pub(super) const COLUMNS: &str = "i.id, i.state, i.attempt, i.pass, i.task, i.job, i.task_key, i.pool, i.parameters, i.inputs, \
@@ -22,7 +24,7 @@ pub(super) const COLUMNS: &str = "i.id, i.state, i.attempt, i.pass, i.task, i.jo
      i.retry_backoff_seconds, i.retry_max_seconds, i.timeout_seconds, i.created_at, \
      c.token, c.not_before, c.first_sent_at, c.last_sent_at, c.run_id, c.url, \
      c.cancel_requested_at, i.is_found, coalesce(i.decided_at, i.created_at), i.partitions, \
-     i.full_refresh, i.feeds, i.pinned";
+     i.full_refresh, i.feeds, i.pinned, i.backfill";
 
 /// The tables that [`COLUMNS`] are taken from.
 pub(super) const TABLES: &str = "intent i JOIN run c ON c.intent = i.id AND c.attempt = i.attempt";
@@ -88,6 +90,7 @@ pub(super) fn row(cells: &mut Cells<'_>) -> Result<Intent, Fault> {
         full_refresh: cells.take()?,
         feeds: cells.maybe_json()?.unwrap_or_default(),
         pinned: cells.maybe_json()?.unwrap_or_default(),
+        backfill: cells.take::<Option<String>>()?.map(BackfillName),
     })
 }
 
@@ -117,7 +120,7 @@ pub(super) fn with_assets(connection: &Connection, mut intent: Intent) -> Result
 pub(super) fn intend(write: &Write<'_>, lease: &Lease, intent: &Intent) -> Result<(), Fault> {
     let lease = lease::check(&write.tx, lease)?;
     for asset in &intent.assets {
-        refuse_second(write, asset)?;
+        refuse_overlap(write, intent, asset)?;
     }
     insert(write, lease.epoch, intent, (IntentState::Pending, 1))?;
     insert_assets(write, intent)?;
@@ -142,20 +145,40 @@ pub(super) fn intend(write: &Write<'_>, lease: &Lease, intent: &Intent) -> Resul
     )
 }
 
-fn refuse_second(write: &Write<'_>, asset: &AssetKey) -> Result<(), Fault> {
-    let sql = "SELECT 1 FROM intent_asset WHERE asset = ?1 AND partition = '' AND is_open = 1";
-    let found = first(
-        &write.tx,
-        "intent_asset",
-        sql,
-        params![asset.as_str()],
-        |_| Ok(()),
-    )?;
-    match found {
-        None => Ok(()),
-        Some(()) => Err(Fault::State(StateError::IntentExists {
-            asset: asset.clone(),
-        })),
+/// Refuses a second writer of a partition.
+fn refuse_overlap(write: &Write<'_>, new: &Intent, asset: &AssetKey) -> Result<(), Fault> {
+    let sql = "SELECT i.partitions FROM intent_asset a JOIN intent i ON i.id = a.intent
+               WHERE a.asset = ?1 AND a.is_open = 1";
+    let of = params![asset.as_str()];
+    let open: Vec<Option<Extent>> = list(&write.tx, "intent", sql, of, |cells| cells.maybe_json())?;
+    if open
+        .iter()
+        .any(|open| overlaps(new.partitions.as_ref(), open.as_ref()))
+    {
+        let asset = asset.clone();
+        return Err(Fault::State(StateError::IntentExists { asset }));
+    }
+    Ok(())
+}
+
+/// Returns whether two runs of an asset may write the same partition: a run without partitions writes all,
+/// and what the ordinals of another declaration mean nobody knows.
+fn overlaps(a: Option<&Extent>, b: Option<&Extent>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) if a.ordinals == b.ordinals => a.partitions.meets(&b.partitions),
+        (Some(_) | None, _) => true,
+    }
+}
+
+/// Returns the place of an intent among those that are open for its asset at once: where it begins.
+fn lane(intent: &Intent) -> String {
+    let first = intent
+        .partitions
+        .as_ref()
+        .and_then(|extent| extent.partitions.iter().next());
+    match first {
+        Some(first) => format!("{:?}", first.ordinals()),
+        None => String::new(),
     }
 }
 
@@ -172,9 +195,9 @@ pub(super) fn insert(
         "INSERT INTO intent (id, epoch, pass, task, job, task_key, pool, parameters,
              inputs, code_versions, origin_at, origin_seen, degraded_by, reason, retry_attempts,
              retry_backoff_seconds, retry_max_seconds, timeout_seconds, created_at, state, attempt,
-             is_found, decided_at, partitions, full_refresh, feeds, pinned)
+              is_found, decided_at, partitions, full_refresh, feeds, pinned, backfill)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
         params![
             intent.id.0,
             signed(epoch)?,
@@ -206,6 +229,7 @@ pub(super) fn insert(
             intent.full_refresh,
             feeds,
             build::keys(&intent.pinned)?,
+            intent.backfill.as_ref().map(|backfill| backfill.0.as_str()),
         ],
     )?;
     Ok(())
@@ -215,10 +239,13 @@ pub(super) fn insert(
 pub(super) fn insert_assets(write: &Write<'_>, intent: &Intent) -> Result<(), Fault> {
     for asset in &intent.assets {
         write.change(
-            "INSERT INTO intent_asset (intent, asset) VALUES (?1, ?2)",
-            params![intent.id.0, asset.as_str()],
+            "INSERT INTO intent_asset (intent, asset, partition) VALUES (?1, ?2, ?3)",
+            params![intent.id.0, asset.as_str(), lane(intent)],
         )?;
-        build::drop_cut(write, asset)?;
+        // What is built for a backfill is beside the round that the asset waits for.
+        if intent.backfill.is_none() {
+            build::drop_cut(write, asset)?;
+        }
     }
     Ok(())
 }

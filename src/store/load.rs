@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::query::{each, first, list};
-use super::{build, checked, deadline, full_refresh, intent, search};
+use super::{backfill, build, checked, deadline, full_refresh, intent, search};
 use crate::state::{
     CatalogLocation, Consumed, DataCommit, Intent, IntentId, Memory, Observation, ObservedState,
 };
@@ -33,6 +33,7 @@ pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
         run_times: deadline::run_times(connection)?,
         checks: checked::newest(connection)?,
         full_refreshes: full_refresh::all(connection)?,
+        backfills: backfill::open(connection)?,
     })
 }
 

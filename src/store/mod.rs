@@ -5,7 +5,8 @@
 //! module here. Writes take the write lock at once, so that none fails half-way for want of it.
 //! Nothing here asks the time, reads tables or calls a service.
 //!
-//! Invariants: at most one open intent per asset, by a unique index; every change of an intent's
+//! Invariants: no two open intents for one partition of an asset, by a unique
+//! index and a look at those that are open; every change of an intent's
 //! state has one audit row, in its transaction; the lease's epoch never falls.
 
 #![expect(
@@ -15,6 +16,7 @@
 
 mod attempt;
 pub mod audit;
+mod backfill;
 mod build;
 mod cells;
 mod check;
@@ -61,7 +63,9 @@ use self::audit::AuditEntry;
 use self::fault::Fault;
 use self::query::Write;
 use crate::ports::{DecisionRecord, PassRecord, RunRecord, StateError};
-use crate::state::{Intent, IntentId, IntentState, RunId, TableNotes};
+use crate::state::{
+    Backfill, BackfillName, BackfillState, Intent, IntentId, IntentState, RunId, TableNotes,
+};
 
 pub use self::check::Integrity;
 pub use self::copy::back_up;
@@ -179,6 +183,42 @@ impl Store {
         self.write("cancel_attempt", |write| {
             settle::cancel(write, (intent, attempt), state, message, now)
         })
+    }
+
+    /// Writes down a new backfill, as of the newest pass.
+    ///
+    /// Needs no lease: who holds it finds the backfill with its next pass.
+    pub fn create_backfill(&self, backfill: &Backfill) -> Result<(), StateError> {
+        self.refuse_low_disk()?;
+        self.write("create_backfill", |write| backfill::create(write, backfill))
+    }
+
+    /// Pauses, resumes or cancels a backfill, and returns it as it is then. Where `tries_again`, what could
+    /// not be built is to be built after all, also of one that ended so.
+    pub fn change_backfill(
+        &self,
+        name: &BackfillName,
+        (to, tries_again): (BackfillState, bool),
+        now: DateTime<Utc>,
+    ) -> Result<Backfill, StateError> {
+        self.write("change_backfill", |write| {
+            backfill::change(write, name, (to, tries_again), now)
+        })
+    }
+
+    /// Returns a backfill, at its end or not.
+    pub fn backfill(&self, name: &BackfillName) -> Result<Option<Backfill>, StateError> {
+        self.read(|connection| backfill::one(connection, name))
+    }
+
+    /// Returns all backfills, the newest first.
+    pub fn backfills(&self) -> Result<Vec<Backfill>, StateError> {
+        self.read(backfill::all)
+    }
+
+    /// Returns the attempts that were made for a backfill, the first one first.
+    pub fn backfill_runs(&self, name: &BackfillName) -> Result<Vec<RunRecord>, StateError> {
+        self.read(|connection| runs::of_backfill(connection, name))
     }
 
     /// Returns an intent, settled or not.

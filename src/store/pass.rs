@@ -7,9 +7,9 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, micros, signed};
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use super::{build, deadline, lease};
-use crate::ports::{DecisionRecord, PassRecord};
-use crate::state::{Compaction, DeadlineVerdict, Learned, Lease};
+use super::{backfill, build, deadline, lease};
+use crate::ports::{DecisionRecord, PassFindings, PassRecord};
+use crate::state::Lease;
 
 /// How many passes are kept.
 const KEPT_PASSES: u64 = 1000;
@@ -43,14 +43,19 @@ pub(super) fn finish(
     write: &Write<'_>,
     lease: &Lease,
     summary: &PassRecord,
-    (deadlines, compactions, learned): (&[(AssetKey, DeadlineVerdict)], &[Compaction], &Learned),
+    found: PassFindings<'_>,
 ) -> Result<(), Fault> {
     lease::check(&write.tx, lease)?;
-    deadline::record(write, deadlines)?;
-    for compaction in compactions {
+    deadline::record(write, found.deadlines)?;
+    for compaction in found.compactions {
         build::compact(write, compaction)?;
     }
-    build::learn(write, learned)?;
+    if let Some(learned) = found.learned {
+        build::learn(write, learned)?;
+    }
+    for news in found.backfills {
+        backfill::note(write, news, summary.finished_at)?;
+    }
     write.execute(
         "UPDATE pass SET finished_at = ?2, observed = ?3, triggered = ?4, unknown = ?5
          WHERE number = ?1",

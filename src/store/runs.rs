@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::intent;
 use super::query::list;
 use crate::ports::RunRecord;
-use crate::state::{IntentId, IntentState, RunId};
+use crate::state::{BackfillName, IntentId, IntentState, RunId};
 
 /// Which attempts are asked for. An empty list asks for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,15 @@ pub(super) fn by_run_id(connection: &Connection, run: RunId) -> Result<Option<Ru
 pub(super) fn of_intent(connection: &Connection, id: &IntentId) -> Result<Vec<RunRecord>, Fault> {
     let sql = select("r.intent = ?1 ORDER BY r.attempt");
     records(connection, &sql, params![id.0])
+}
+
+/// Returns the attempts that were made for a backfill, the first one first.
+pub(super) fn of_backfill(
+    connection: &Connection,
+    name: &BackfillName,
+) -> Result<Vec<RunRecord>, Fault> {
+    let sql = select("i.backfill = ?1 ORDER BY r.created_at, r.attempt");
+    records(connection, &sql, params![name.0])
 }
 
 fn select(condition: &str) -> String {

@@ -104,11 +104,13 @@ pub(super) fn adopt_run(
     Ok(true)
 }
 
-/// Returns the open intents of these assets, or nothing if one of them is not in doubt.
+/// Returns the open intents of these assets, or nothing if one of them is not in doubt. Those that build
+/// single partitions may have been made beside others, and are looked up by themselves.
 fn open_of(write: &Write<'_>, assets: &[AssetKey]) -> Result<Option<Vec<(IntentId, u32)>>, Fault> {
     let sql = "SELECT DISTINCT i.id, i.attempt, i.state = 'uncertain' AND NOT i.is_found
                FROM intent_asset a JOIN intent i ON i.id = a.intent
-               WHERE a.is_open = 1 AND a.asset IN (SELECT value FROM json_each(?1))
+               WHERE a.is_open = 1 AND i.partitions IS NULL
+                     AND a.asset IN (SELECT value FROM json_each(?1))
                ORDER BY i.id";
     let of = params![to_json(&assets)?];
     let open = list(&write.tx, "intent", sql, of, |cells| {

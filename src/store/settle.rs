@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::cells::micros;
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use super::{attempt, build, deadline, full_refresh, intent, outbox};
+use super::{attempt, backfill, build, deadline, full_refresh, intent, outbox};
 use crate::state::{
-    Basis, Build, BuiltPartitions, Consumed, Failure, Intent, IntentId, IntentState, Outcome,
+    Basis, Build, BuiltPartitions, Consumed, Cut, Failure, Intent, IntentId, IntentState, Outcome,
     Settlement,
 };
 
@@ -129,15 +129,19 @@ fn succeeded(
         if intent.is_found && !wrote(ended, asset)? {
             continue;
         }
-        if let Some(sent_at) = intent.first_sent_at {
+        // What many partitions take at once says nothing of what the next one takes.
+        if let Some(sent_at) = intent.first_sent_at.filter(|_| intent.backfill.is_none()) {
             deadline::ran(ended.write, asset, ended.at - sent_at)?;
         }
         let known = build::one(&ended.write.tx, asset)?;
         if is_overwritten(ended, asset, &known)? {
             let build = Build {
-                last_success_at: Some(ended.at),
-                cut: known.cut.filter(|cut| cut.pass > intent.pass),
-                failure: None,
+                last_success_at: match &intent.backfill {
+                    Some(_) => known.last_success_at,
+                    None => Some(ended.at),
+                },
+                cut: cut_after(intent, &known),
+                failure: failure_after(intent, &known),
                 ..known
             };
             build::replace(ended.write, asset, &build)?;
@@ -151,6 +155,7 @@ fn succeeded(
             Basis::Run
         };
         let set = partitions_of(ended, asset, &known)?;
+        let (cut, failure) = (cut_after(intent, &known), failure_after(intent, &known));
         let mut partitions = built_before(intent, &known);
         let mut consumption = match &set {
             Some(_) => build::consumption_of(&ended.write.tx, asset)?,
@@ -168,26 +173,46 @@ fn succeeded(
             (Some(partitions), Some(set)) => partitions.build(set, (known.code_version, with)),
             _ => with,
         };
-        let build = Build {
-            code_version,
-            partitions,
-            begun_at: Some(intent.decided_at),
-            built_at: Some(ended.at),
-            last_success_at: Some(ended.at),
-            produced: produced.get(asset).cloned().flatten(),
-            is_adopted: false,
-            degraded_by: intent.degraded_by.clone(),
-            // Passes order what was fixed without trusting a clock: an older cut is fulfilled.
-            cut: known.cut.filter(|cut| cut.pass > intent.pass),
-            failure: None,
-            read_by: Some(read_by(ended, asset)?),
-            pinned: intent.pinned.clone(),
+        let produced = produced.get(asset).cloned().flatten();
+        let (read_by, pinned) = (Some(read_by(ended, asset)?), intent.pinned.clone());
+        let build = if intent.backfill.is_some() && set.is_some() {
+            // Beside the rounds of the asset: neither its schedule nor its interval counts it.
+            Build {
+                code_version,
+                partitions,
+                begun_at: known.begun_at,
+                built_at: known.built_at.or(Some(ended.at)),
+                last_success_at: known.last_success_at,
+                produced,
+                is_adopted: false,
+                degraded_by: known.degraded_by,
+                cut,
+                failure,
+                read_by,
+                pinned,
+            }
+        } else {
+            Build {
+                code_version,
+                partitions,
+                begun_at: Some(intent.decided_at),
+                built_at: Some(ended.at),
+                last_success_at: Some(ended.at),
+                produced,
+                is_adopted: false,
+                degraded_by: intent.degraded_by.clone(),
+                cut,
+                failure,
+                read_by,
+                pinned,
+            }
         };
         build::replace(ended.write, asset, &build)?;
         if intent.full_refresh {
             full_refresh::built(ended.write, asset, intent)?;
         }
     }
+    backfill::settle(ended.write, intent, true)?;
     ended.close(IntentState::Succeeded, json!({ "produced": produced }))
 }
 
@@ -216,6 +241,42 @@ fn move_positions(ended: &Ended<'_>, asset: &AssetKey, known: &Build) -> Result<
         full_refresh::built(ended.write, asset, intent)?;
     }
     Ok(())
+}
+
+/// Returns the cut that an asset waits for after a run of it. Passes order what was fixed without trusting a
+/// clock: an older cut is fulfilled, but not by what is built for a backfill.
+fn cut_after(intent: &Intent, known: &Build) -> Option<Cut> {
+    let is_fulfilled = |cut: &Cut| intent.backfill.is_none() && cut.pass <= intent.pass;
+    known.cut.filter(|cut| !is_fulfilled(cut))
+}
+
+/// Returns the failure that stands after a run that succeeded: that of partitions that it did not build.
+fn failure_after(intent: &Intent, known: &Build) -> Option<Failure> {
+    let failure = known.failure.as_ref()?;
+    let (failed, built) = (failure.partitions.as_ref()?, intent.partitions.as_ref()?);
+    let is_same = failed.ordinals == built.ordinals;
+    let left = failed.partitions.difference(&built.partitions);
+    (is_same && !left.is_empty()).then(|| Failure {
+        partitions: Some(Extent {
+            ordinals: Arc::clone(&failed.ordinals),
+            partitions: left,
+        }),
+        ..failure.clone()
+    })
+}
+
+/// Returns the partitions that failed after a run of an asset: those that had failed before, too, while
+/// they were not built since.
+fn failed_partitions(intent: &Intent, known: &Build) -> Option<Extent> {
+    let mut failed = intent.partitions.clone()?;
+    let before = known
+        .failure
+        .as_ref()
+        .and_then(|failure| failure.partitions.as_ref());
+    if let Some(before) = before.filter(|before| before.ordinals == failed.ordinals) {
+        failed.partitions = failed.partitions.union(&before.partitions);
+    }
+    Some(failed)
 }
 
 /// Returns the partitions that a run built, of an asset that is built by partitions.
@@ -297,8 +358,10 @@ fn failed(ended: &Ended<'_>, to: IntentState, failure: (&str, &str)) -> Result<(
     let (code, message) = failure;
     let intent = ended.intent;
     ended.close_run(Some(failure))?;
-    // Who tries nothing again on behalf of a run does not know whose it is.
-    let blamed = if intent.is_found && intent.retry.attempts == 0 {
+    // Who tries nothing again on behalf of a run does not know whose it is. What fails for a backfill is its
+    // own affair.
+    let is_blameless = intent.is_found && intent.retry.attempts == 0 || intent.backfill.is_some();
+    let blamed = if is_blameless {
         &[]
     } else {
         intent.assets.as_slice()
@@ -313,9 +376,11 @@ fn failed(ended: &Ended<'_>, to: IntentState, failure: (&str, &str)) -> Result<(
             message: message.to_owned(),
             inputs: intent.inputs.get(asset).cloned().unwrap_or_default(),
             code_version: intent.code_versions.get(asset).cloned(),
+            partitions: failed_partitions(intent, &build),
         });
         build::replace(ended.write, asset, &build)?;
     }
+    backfill::settle(ended.write, intent, false)?;
     ended.close(to, json!({ "code": code, "message": message }))
 }
 

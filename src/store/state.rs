@@ -11,10 +11,11 @@ use super::{
     Store, attempt, audit, build, checked, intent, lease, load, meta, pass, search, settle,
     sightings, tables,
 };
-use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
+use crate::ports::{
+    DecisionRecord, LaterRun, PassFindings, PassRecord, Sighting, State, StateError,
+};
 use crate::state::{
-    CatalogLocation, CheckResult, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned,
-    Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, CheckResult, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
 };
 
 impl State for Store {
@@ -280,12 +281,10 @@ impl State for Store {
         &self,
         lease: &Lease,
         summary: &PassRecord,
-        deadlines: &[(AssetKey, DeadlineVerdict)],
-        compactions: &[Compaction],
-        learned: &Learned,
+        found: PassFindings<'_>,
     ) -> Result<(), StateError> {
         self.write("finish_pass", |write| {
-            pass::finish(write, lease, summary, (deadlines, compactions, learned))
+            pass::finish(write, lease, summary, found)
         })
     }
 }

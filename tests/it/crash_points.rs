@@ -27,7 +27,7 @@ struct Way {
     after: fn(&Lakehouse),
 }
 
-const WAYS: [Way; 13] = [
+const WAYS: [Way; 15] = [
     Way {
         name: "data arrived",
         leads_to: &[
@@ -239,6 +239,31 @@ const WAYS: [Way; 13] = [
         after: |_| {},
     },
     Way {
+        name: "a backfill that a person asks for",
+        leads_to: &["create_backfill"],
+        prepare: |_| format!("backfill create {ASSET} --all"),
+        after: |_| {},
+    },
+    Way {
+        name: "a backfill that is paused",
+        leads_to: &["change_backfill"],
+        prepare: |lake| {
+            let made = lake.json(&format!("backfill create {ASSET} --all"));
+            format!("backfill pause {}", made["name"].as_str().unwrap())
+        },
+        after: |lake| {
+            let listed = lake.json("backfill list");
+            for backfill in listed["backfills"].as_array().unwrap() {
+                if backfill["state"] == "paused" {
+                    lake.json(&format!(
+                        "backfill resume {}",
+                        backfill["name"].as_str().unwrap()
+                    ));
+                }
+            }
+        },
+    },
+    Way {
         name: "a position that is pushed",
         leads_to: &["push_position"],
         prepare: |lake| {
@@ -325,7 +350,7 @@ fn check(lake: &Lakehouse, what: &str) {
         "SELECT count(*) FROM (SELECT 1 FROM audit WHERE action IN ('intent.succeeded',
              'intent.failed', 'intent.cancelled', 'intent.quarantined')
              GROUP BY object HAVING count(*) > 1)",
-        "SELECT count(*) FROM (SELECT 1 FROM outbox GROUP BY payload ->> '$.intent',
+        "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE kind LIKE 'run.%' GROUP BY payload ->> '$.intent',
              payload ->> '$.attempt' HAVING count(*) > 1)",
     ] {
         let found: i64 = state.query_row(twice, (), |row| row.get(0)).unwrap();

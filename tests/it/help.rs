@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "demo",
     "init",
     "validate",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 17] = [
     "status",
     "explain",
     "runs",
+    "backfill",
     "watermark",
     "doctor",
     "state",
@@ -25,7 +26,13 @@ const COMMANDS: [&str; 17] = [
 ];
 
 /// Commands of commands.
-const SUBCOMMANDS: [&str; 9] = [
+const SUBCOMMANDS: [&str; 15] = [
+    "backfill create",
+    "backfill list",
+    "backfill show",
+    "backfill pause",
+    "backfill resume",
+    "backfill cancel",
     "watermark push",
     "runs list",
     "runs show",

@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod backfills;
 mod bad_input;
 mod buckets;
 mod certificates;

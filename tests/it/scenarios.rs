@@ -143,7 +143,7 @@ fn a_line_that_makes_no_sense_is_told_with_what_would() {
     let unknown = said("comit a v1 WRITE");
     assert!(unknown.starts_with("line 4: nothing begins with `comit`; did you mean `commit`?"));
     assert!(
-        unknown.ends_with("plan, retry, full, status, explain, runs"),
+        unknown.ends_with("plan, retry, full, backfill, status, explain, runs"),
         "{unknown}"
     );
     let half = said("service asleep");

@@ -22,7 +22,7 @@ const TRIES: u32 = 4;
 const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// What came of it.
-enum Cancelled {
+pub(in crate::cli) enum Cancelled {
     /// The service was asked.
     Requested(RunId),
     /// It was closed here: no run was made of it.
@@ -40,13 +40,23 @@ pub(super) async fn run(context: &Context, id: &str) -> Result<Exit, CommandErro
     let Some(id) = attempts.last().map(|attempt| attempt.intent.id.clone()) else {
         return Err(CommandError::bug("a run without attempts was found"));
     };
+    let cancelled = end(&app, &store, &id).await?;
+    show(context, &load(&store, &id)?, &cancelled)
+}
+
+/// Cancels a run, however far it is.
+pub(in crate::cli) async fn end(
+    app: &App,
+    store: &StateFile,
+    id: &IntentId,
+) -> Result<Cancelled, CommandError> {
     for _ in 0..TRIES {
-        let intent = load(&store, &id)?;
-        if let Some(cancelled) = cancel(&app, &store, &intent).await? {
-            return show(context, &load(&store, &id)?, &cancelled);
+        let intent = load(store, id)?;
+        if let Some(cancelled) = cancel(app, store, &intent).await? {
+            return Ok(cancelled);
         }
     }
-    Err(not_yet(&id, "a reconciler moves it on right now"))
+    Err(not_yet(id, "a reconciler moves it on right now"))
 }
 
 fn load(store: &StateFile, id: &IntentId) -> Result<Intent, CommandError> {

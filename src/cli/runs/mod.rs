@@ -3,7 +3,7 @@
 //! Nothing here takes the lease: a reconciler that is awake is neither blocked nor waited for. What
 //! is written compares what it changes with what it found.
 
-mod cancel;
+pub(super) mod cancel;
 mod list;
 mod retry;
 mod show;
@@ -89,7 +89,7 @@ pub(super) fn run(context: &Context, args: &RunsArgs) -> Result<Exit, CommandErr
 
 /// Opens the state for a person who interferes. One that is missing is not made: there is nothing
 /// to interfere with.
-fn open_for(context: &Context, app: &App) -> Result<StateFile, CommandError> {
+pub(super) fn open_for(context: &Context, app: &App) -> Result<StateFile, CommandError> {
     if !app.state_path.exists() {
         let path = app.state_path.display().to_string();
         return Err(StateError::Missing { path }.into());

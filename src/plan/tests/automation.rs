@@ -165,6 +165,7 @@ fn what_reads_nothing_is_built_by_its_schedule_alone() {
         message: "no answer".to_owned(),
         inputs: std::collections::BTreeMap::new(),
         code_version: None,
+        partitions: None,
     };
     world
         .memory

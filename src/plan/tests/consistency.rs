@@ -167,6 +167,7 @@ fn a_failed_upstream_holds_its_downstream_until_its_inputs_change() {
         message: "it broke".to_owned(),
         inputs: [(key("raw.a"), Some(at("raw.a", 1)))].into(),
         code_version: None,
+        partitions: None,
     });
     assert_eq!(
         world.decisions(),

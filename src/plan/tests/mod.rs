@@ -1,6 +1,8 @@
 //! The planner against small worlds, one promise each.
 
 mod automation;
+mod backfill_laws;
+mod backfills;
 mod consistency;
 mod deadlines;
 mod forecasts;

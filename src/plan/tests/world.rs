@@ -10,13 +10,15 @@ use assets::delta::{
 };
 use assets::policy::{Automation, Consistency, OnChange};
 use assets::schedule::Freeze;
-use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
+use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks, WriteMode};
 use assets::version::{Origin, PassNumber, TableId, TableVersion};
 use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use lineage::{AssetGraph, Frozen};
 
-use crate::plan::{Action, AssetHealth, Health, Plan, PlanInput, Reason, healths, plan, standings};
+use crate::plan::{
+    Action, AssetHealth, Health, Plan, PlanInput, Reason, Request, healths, plan, standings,
+};
 use crate::state::{
     Basis, Build, Consumed, DataCommit, Intent, IntentId, IntentState, Memory, Observation,
     ObservedState, RetryRule,
@@ -44,6 +46,7 @@ pub(crate) struct World {
     pub(crate) memory: Memory,
     pub(crate) limits: Limits,
     pub(crate) freezes: Vec<Freeze>,
+    pub(crate) write_mode: WriteMode,
     pub(crate) pass: u64,
     pub(crate) now: DateTime<Utc>,
 }
@@ -55,6 +58,7 @@ impl World {
             memory: Memory::default(),
             limits: Limits::default(),
             freezes: Vec::new(),
+            write_mode: WriteMode::default(),
             pass: 1,
             now: start(),
         }
@@ -259,6 +263,19 @@ impl World {
             .insert(id.clone(), intent(id, name, self.now));
     }
 
+    /// What was asked for is under way.
+    pub(crate) fn begin(&mut self, request: &Request) -> IntentId {
+        let count = self.memory.open_intents.len();
+        let id = IntentId(format!("I-{}-{}-{count}", self.pass, request.asset));
+        let begun = Intent {
+            partitions: request.partitions.clone(),
+            backfill: request.backfill.clone(),
+            ..intent(id.clone(), request.asset.as_str(), self.now)
+        };
+        self.memory.open_intents.insert(id.clone(), begun);
+        id
+    }
+
     /// How long the runs of an asset took, in minutes.
     pub(crate) fn ran(&mut self, name: &str, minutes: &[i64]) {
         let times = self.memory.run_times.entry(key(name)).or_default();
@@ -284,7 +301,7 @@ impl World {
     }
 
     pub(crate) fn plan(&mut self) -> Plan {
-        let (graph, tasks) = (self.graph(), tasks());
+        let (graph, tasks) = (self.graph(), tasks(self.write_mode));
         let freezes = self.frozen(&graph);
         let plan = plan(&PlanInput {
             now: self.now,
@@ -311,7 +328,7 @@ impl World {
 
     /// All that is told of an asset.
     pub(crate) fn told(&mut self, name: &str) -> AssetHealth {
-        let (graph, tasks) = (self.graph(), tasks());
+        let (graph, tasks) = (self.graph(), tasks(self.write_mode));
         let freezes = self.frozen(&graph);
         let input = PlanInput {
             now: self.now,
@@ -348,7 +365,7 @@ impl World {
     }
 }
 
-fn tasks() -> Tasks {
+fn tasks(write_mode: WriteMode) -> Tasks {
     let job = DatabricksJob {
         job: JobReference::Id(1),
         task_key: None,
@@ -360,6 +377,7 @@ fn tasks() -> Tasks {
         max_concurrent_runs: None,
         pool: None,
         timeout: None,
+        write_mode,
     };
     Tasks::from([(TaskName::new("job"), task)])
 }
@@ -397,6 +415,7 @@ fn intent(id: IntentId, name: &str, now: DateTime<Utc>) -> Intent {
         url: None,
         cancel_requested_at: None,
         is_found: false,
+        backfill: None,
         partitions: None,
         full_refresh: false,
         feeds: BTreeSet::new(),

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod answers;
+mod backfills;
 mod checks;
 mod fake;
 mod following;

@@ -11,7 +11,7 @@ use super::world::{Sim, key};
 use crate::state::Intent;
 
 /// Days from 2026-02-23 on; six of them have ended when a test begins.
-fn days() -> Partitions {
+pub(super) fn days() -> Partitions {
     let windows = WindowsSpec {
         column: Some("day".to_owned()),
         start: "2026-02-23".to_owned(),
@@ -21,7 +21,7 @@ fn days() -> Partitions {
 }
 
 /// A source of days, a table by days of it, and one of which each day needs the two before it.
-fn shop() -> Sim {
+pub(super) fn shop() -> Sim {
     let sim = Sim::new()
         .source("src")
         .table("mid", &["src"])
@@ -43,7 +43,7 @@ fn shop() -> Sim {
     sim
 }
 
-fn touched(days: &[&str]) -> Touched {
+pub(super) fn touched(days: &[&str]) -> Touched {
     let tuple = |day: &&str| {
         [PartitionValue::from(Some((*day).into()))]
             .into_iter()
@@ -53,13 +53,13 @@ fn touched(days: &[&str]) -> Touched {
 }
 
 /// Somebody changes data in these days.
-fn write(sim: &Sim, name: &str, days: &[&str]) {
+pub(super) fn write(sim: &Sim, name: &str, days: &[&str]) {
     let now = sim.fake.get().service_now();
     sim.log(name, |log| log.commit(now, true).partitions = touched(days));
 }
 
 /// The days that the open run of an asset builds.
-fn building(sim: &Sim, name: &str) -> Vec<String> {
+pub(super) fn building(sim: &Sim, name: &str) -> Vec<String> {
     let memory = sim.memory();
     let of = |intent: &&Intent| intent.assets.iter().any(|asset| asset.as_str() == name);
     let Some(intent) = memory.open_intents.values().find(of) else {
@@ -73,7 +73,7 @@ fn building(sim: &Sim, name: &str) -> Vec<String> {
 }
 
 /// The run of an asset writes the days that it was to build, and succeeds.
-fn finish(sim: &mut Sim, name: &str) {
+pub(super) fn finish(sim: &mut Sim, name: &str) {
     let days = building(sim, name);
     let days: Vec<String> = days.iter().map(|day| format!("2026-{day}")).collect();
     let days: Vec<&str> = days.iter().map(String::as_str).collect();

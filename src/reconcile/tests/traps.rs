@@ -7,10 +7,11 @@ use assets::version::PassNumber;
 use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
+use crate::ports::{
+    DecisionRecord, LaterRun, PassFindings, PassRecord, Sighting, State, StateError,
+};
 use crate::state::{
-    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease, Memory,
-    RunId, Search, Settlement,
+    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
 };
 use crate::store::Store;
 
@@ -318,12 +319,10 @@ impl State for Trapped {
         &self,
         lease: &Lease,
         summary: &PassRecord,
-        deadlines: &[(AssetKey, DeadlineVerdict)],
-        compactions: &[Compaction],
-        learned: &Learned,
+        found: PassFindings<'_>,
     ) -> Result<(), StateError> {
         self.step("finish_pass", |store| {
-            store.finish_pass(lease, summary, deadlines, compactions, learned)
+            store.finish_pass(lease, summary, found)
         })
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use assets::dbt::TestResults;
 use assets::declaration::Limits;
-use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
+use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks, WriteMode};
 use assets::version::PassNumber;
 use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Relation, Upstream};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
@@ -42,6 +42,8 @@ pub(super) struct Sim {
     pub(super) windows: Windows,
     pub(super) timeout: Option<TimeDelta>,
     pub(super) pool: Option<String>,
+    /// What every task does with what is there.
+    pub(super) write_mode: WriteMode,
     /// These assets are built by the job of the first of them.
     pub(super) shared_job: Vec<String>,
     /// What their runs are told of the asset.
@@ -71,6 +73,7 @@ impl Sim {
             windows: Windows::default(),
             timeout: None,
             pool: None,
+            write_mode: WriteMode::default(),
             shared_job: Vec::new(),
             parameters: BTreeMap::new(),
             names_runs: true,
@@ -193,6 +196,7 @@ impl Sim {
                 max_concurrent_runs: None,
                 pool: self.pool.clone(),
                 timeout: self.timeout,
+                write_mode: self.write_mode,
             };
             let asset: &Asset = asset;
             (TaskName::new(asset.key.as_str()), task)

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::{Place, at, id, intent, key, lease, success};
-use crate::ports::{PassRecord, State};
-use crate::state::{DeadlineVerdict, Learned, Lease};
+use crate::ports::{PassFindings, PassRecord, State};
+use crate::state::{DeadlineVerdict, Lease};
 use crate::store::Store;
 
 fn finish(store: &Store, lease: &Lease, verdict: DeadlineVerdict) {
@@ -20,9 +20,10 @@ fn finish(store: &Store, lease: &Lease, verdict: DeadlineVerdict) {
         .finish_pass(
             lease,
             &record,
-            &[(key("a"), verdict)],
-            &[],
-            &Learned::default(),
+            PassFindings {
+                deadlines: &[(key("a"), verdict)],
+                ..PassFindings::default()
+            },
         )
         .unwrap();
 }

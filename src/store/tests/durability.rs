@@ -3,8 +3,8 @@
 use assets::PassNumber;
 
 use super::{Place, at, failure, id, intent, key, lease, retry, shown, sighting, success};
-use crate::ports::{PassRecord, State};
-use crate::state::{Cut, Learned, RunId};
+use crate::ports::{PassFindings, PassRecord, State};
+use crate::state::{Cut, RunId};
 use crate::store::Store;
 use crate::store::audit::verify;
 
@@ -79,7 +79,7 @@ const STEPS: [Step; 14] = [
             unknown: 0,
         };
         store
-            .finish_pass(&lease(store), &ended, &[], &[], &Learned::default())
+            .finish_pass(&lease(store), &ended, PassFindings::default())
             .unwrap();
     }),
 ];

@@ -5,8 +5,7 @@ use std::sync::Barrier;
 use chrono::TimeDelta;
 
 use super::{Place, at, intent, key, sighting};
-use crate::ports::{PassRecord, State, StateError};
-use crate::state::Learned;
+use crate::ports::{PassFindings, PassRecord, State, StateError};
 use crate::store::{OpenMode, Store};
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
@@ -110,7 +109,7 @@ fn fault_12_who_lost_the_lease_writes_nothing() {
             .map(|_| ()),
         one.pin_workspace(&lost, "w1"),
         one.record_decisions(&lost, &[]),
-        one.finish_pass(&lost, &summary, &[], &[], &Learned::default()),
+        one.finish_pass(&lost, &summary, PassFindings::default()),
     ];
     for result in refused {
         let error = result.unwrap_err();

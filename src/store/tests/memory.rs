@@ -6,7 +6,7 @@ use std::sync::Arc;
 use assets::{AssetKey, CodeVersion, PassNumber, Relation, TableId, TableVersion};
 
 use super::{Place, at, commit, intent, key, lease, shown, sighting, success, version};
-use crate::ports::{DecisionRecord, PassRecord, Sighting, State};
+use crate::ports::{DecisionRecord, PassFindings, PassRecord, Sighting, State};
 use crate::state::{
     Basis, Build, CatalogLocation, Consumed, Learned, Lease, Observation, ObservedState, Provenance,
 };
@@ -177,7 +177,14 @@ fn of_what_a_snapshot_chooses_from_two_hundred_are_kept_with_what_they_show() {
         unknown: 0,
     };
     store
-        .finish_pass(&lease, &ended, &[], &[], &learned)
+        .finish_pass(
+            &lease,
+            &ended,
+            PassFindings {
+                learned: Some(&learned),
+                ..PassFindings::default()
+            },
+        )
         .unwrap();
     saw(&store, &lease, chosen_from(241..=250));
     let memory = store.load().unwrap();
@@ -252,7 +259,7 @@ fn passes_are_counted_and_told() {
         unknown: 2,
     };
     store
-        .finish_pass(&lease, &ended, &[], &[], &Learned::default())
+        .finish_pass(&lease, &ended, PassFindings::default())
         .unwrap();
     assert_eq!(store.begin_pass(&lease, at(3)).unwrap(), PassNumber(2));
     let memory = store.load().unwrap();

@@ -182,6 +182,7 @@ fn intent(id: &str, assets: &[&str]) -> Intent {
         cancel_requested_at: None,
         is_found: false,
         pinned: Vec::new(),
+        backfill: None,
         partitions: None,
         full_refresh: false,
         feeds: BTreeSet::new(),

@@ -36,7 +36,7 @@ fn a_new_file_is_durable_and_ours() {
             .unwrap()
     };
     assert_eq!(text("PRAGMA journal_mode"), "wal");
-    assert_eq!(place.count("PRAGMA user_version"), 8);
+    assert_eq!(place.count("PRAGMA user_version"), 9);
     assert_eq!(place.count("PRAGMA application_id"), 0x4857_7472);
     let (synchronous, foreign_keys): (i64, i64) = store
         .read(|connection| {
@@ -77,13 +77,13 @@ fn a_reader_sees_what_a_writer_does_and_writes_nothing() {
 fn fault_55_a_newer_schema_is_refused_and_left_alone() {
     let place = Place::new();
     drop(place.open());
-    place.raw().pragma_update(None, "user_version", 9).unwrap();
+    place.raw().pragma_update(None, "user_version", 10).unwrap();
     let before = std::fs::read(place.path()).unwrap();
     for mode in [OpenMode::ReadWrite, OpenMode::ReadOnly] {
         let (code, message) = refusal(&place.path(), mode);
         assert_eq!(code, "S005");
         assert!(
-            message.contains("schema version 9") && message.contains("up to 8"),
+            message.contains("schema version 10") && message.contains("up to 9"),
             "{message}"
         );
     }

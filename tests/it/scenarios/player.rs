@@ -1,17 +1,22 @@
 //! Plays a story line by line: moves the world, and lets the real pass act on a real state.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use assets::AssetKey;
+use assets::partition::PartitionSet;
 use headwater::execute::CORRELATION;
 use headwater::ports::{RunState, State};
 use headwater::reconcile::Mode;
-use headwater::state::{FullRefreshRequest, IntentId, Memory, Pushed, PushedWord, Pusher, RunId};
+use headwater::state::{
+    Backfill, BackfillName, BackfillOrder, BackfillState, BackfillTarget, FullRefreshRequest,
+    IntentId, Memory, Pushed, PushedWord, Pusher, RunId,
+};
 use headwater::store::Store;
 
 use super::declared::{Block, Declared, declare};
 use super::processes::{Passed, Process, Scenery, new_state};
-use super::story::{End, Line, Position, Step, read};
+use super::story::{Backfilled, End, Line, Position, Step, read};
 use super::teller::{After, Teller};
 use super::words::{Problem, Told};
 use super::world::World;
@@ -151,6 +156,7 @@ impl Player {
                 };
                 self.store.request_full_refresh(key, &request).unwrap();
             }
+            Step::Backfill(name, done) => return self.backfill(name, done),
             Step::Events(key, moment) => {
                 self.require(key)?;
                 let scene = &mut *self.world.get();
@@ -179,6 +185,100 @@ impl Player {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// A person asks for a backfill, changes it, or looks at it.
+    fn backfill(&mut self, name: &str, done: &Backfilled) -> Outcome {
+        let name = BackfillName(name.to_owned());
+        let now = self.world.get().now;
+        let to = match done {
+            Backfilled::Created(keys, from, to) => {
+                let wanted = self.wanted(&name, keys, (from, to))?;
+                let made = self.store.create_backfill(&wanted);
+                return made.map_or_else(|error| Err(error.to_string()), |()| Ok(Vec::new()));
+            }
+            Backfilled::Paused => (BackfillState::Paused, false),
+            Backfilled::Resumed { tries_again } => (BackfillState::Active, *tries_again),
+            Backfilled::Cancelled => (BackfillState::Cancelled, false),
+            Backfilled::Shown => return self.shown(&name),
+        };
+        match self.store.change_backfill(&name, to, now) {
+            Ok(_) => Ok(Vec::new()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn wanted(
+        &self,
+        name: &BackfillName,
+        keys: &[AssetKey],
+        (from, to): (&str, &str),
+    ) -> Result<Backfill, String> {
+        let graph = &self.here()?.graph;
+        let mut targets = BTreeMap::new();
+        for key in keys {
+            self.require(key)?;
+            let index = graph.index_of(key.as_str()).unwrap();
+            let definition = graph.asset(index).planned_partitions();
+            let definition = definition.ok_or_else(|| format!("`{key}` has no partitions"))?;
+            let end = |text: &str| definition.parse_key(text).map_err(|e| e.to_string());
+            let (from, to) = (end(from)?, end(to)?);
+            let all = definition.defined();
+            let within = all
+                .iter()
+                .skip_while(|at| *at < from)
+                .take_while(|at| *at <= to);
+            let set = PartitionSet::union_of(within.map(|at| definition.set_of(at)));
+            targets.insert(key.clone(), BackfillTarget::new(Some(definition), set));
+        }
+        Ok(Backfill {
+            name: name.clone(),
+            state: BackfillState::Active,
+            order: BackfillOrder::OldestFirst,
+            chunk: Some(2),
+            max_concurrent_runs: 2,
+            is_forced: false,
+            pass: self.memory.pass,
+            created_at: self.world.get().now,
+            created_by: "ann".to_owned(),
+            finished_at: None,
+            targets,
+        })
+    }
+
+    /// How far a backfill is, and what its runs build.
+    fn shown(&self, name: &BackfillName) -> Outcome {
+        let found = self.store.backfill(name).unwrap();
+        let found = found.ok_or_else(|| format!("there is no backfill `{name}`"))?;
+        let graph = &self.here()?.graph;
+        let keys = |asset: &AssetKey, set: &PartitionSet| {
+            let index = graph.index_of(asset.as_str());
+            let definition = index.and_then(|index| graph.asset(index).planned_partitions());
+            let ranges = definition.map(|definition| definition.key_ranges(set));
+            let ranges = ranges.into_iter().flatten();
+            let told = ranges.map(|range| format!("{} to {}", range.from, range.to));
+            told.collect::<Vec<String>>().join(", ")
+        };
+        let mut told = vec![format!("backfill {name} is {}", found.state.as_str())];
+        for (asset, target) in &found.targets {
+            let sets = [
+                ("built", &target.done),
+                ("failed", &target.failed),
+                ("skipped", &target.skipped),
+                ("left", &target.remaining()),
+            ]
+            .map(|(word, set)| (!set.is_empty()).then(|| format!("{word} {}", keys(asset, set))));
+            let sets: Vec<String> = sets.into_iter().flatten().collect();
+            told.push(format!("{asset}: {}", sets.join("; ")));
+        }
+        let open = self.store.load().unwrap().open_intents.into_values();
+        for intent in open.filter(|intent| intent.backfill.as_ref() == Some(name)) {
+            let set = intent.partitions.as_ref().map(|extent| &extent.partitions);
+            let asset = &intent.assets[0];
+            let days = set.map(|set| keys(asset, set)).unwrap_or_default();
+            told.push(format!("a run builds {asset} {days}"));
+        }
+        Ok(told)
     }
 
     fn here(&self) -> Result<&Declared, String> {

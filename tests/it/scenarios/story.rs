@@ -11,7 +11,7 @@ use headwater::ports::StatementAnswer;
 use super::words::{Moment, Problem, Told, Words};
 
 /// Every form of a line.
-pub(super) const FORMS: [&str; 30] = [
+pub(super) const FORMS: [&str; 31] = [
     "project:",
     "assets:",
     "now TIME",
@@ -39,6 +39,7 @@ pub(super) const FORMS: [&str; 30] = [
     "plan",
     "retry KEY",
     "full refresh KEY",
+    "backfill NAME create KEY … from KEY to KEY | pause | resume [failed] | cancel | show",
     "status [KEY …]",
     "explain KEY",
     "runs",
@@ -75,11 +76,25 @@ pub(super) enum Step {
     Plan,
     Retry(AssetKey),
     FullRefresh(AssetKey),
+    Backfill(String, Backfilled),
     Events(AssetKey, Moment),
     Push(AssetKey, Position, bool),
     Status(Vec<AssetKey>),
     Explain(AssetKey),
     Runs,
+}
+
+/// What a person does about a backfill.
+#[derive(Debug)]
+pub(super) enum Backfilled {
+    /// Asks for the partitions of some assets from one to another, two in a run, two runs at once.
+    Created(Vec<AssetKey>, String, String),
+    Paused,
+    Resumed {
+        tries_again: bool,
+    },
+    Cancelled,
+    Shown,
 }
 
 /// How far somebody says that an asset is.
@@ -142,6 +157,32 @@ pub(super) enum Sending {
 
 /// Operations that change no data, unless the line says so.
 const MAINTENANCE: [&str; 6] = ["ALTER", "ANALYZE", "COMMENT", "OPTIMIZE", "REORG", "VACUUM"];
+
+fn backfilled(words: &mut Words) -> Told<Backfilled> {
+    let done = if words.eat("create") {
+        let mut keys = vec![words.key()?];
+        while !words.eat("from") {
+            keys.push(words.key()?);
+        }
+        let from = words.word("the key of a partition")?;
+        if !words.eat("to") {
+            return Err(words.problem("`to` and the key of a partition are missing"));
+        }
+        Backfilled::Created(keys, from, words.word("the key of a partition")?)
+    } else if words.eat("pause") {
+        Backfilled::Paused
+    } else if words.eat("resume") {
+        let tries_again = words.eat("failed");
+        Backfilled::Resumed { tries_again }
+    } else if words.eat("cancel") {
+        Backfilled::Cancelled
+    } else if words.eat("show") {
+        Backfilled::Shown
+    } else {
+        return Err(words.problem("what is done about the backfill is missing"));
+    };
+    Ok(done)
+}
 
 /// Reads a whole story.
 pub(super) fn read(text: &str) -> Told<Vec<Line>> {
@@ -236,6 +277,10 @@ fn of_verb(verb: &str, words: &mut Words) -> Told<Step> {
                 Position::Version(words.version()?)
             };
             Step::Push(key, position, words.eat("anew"))
+        }
+        "backfill" => {
+            let name = words.word("the name of a backfill")?;
+            Step::Backfill(name, backfilled(words)?)
         }
         "full" if words.eat("refresh") => Step::FullRefresh(words.key()?),
         "finish" => Step::Finish(words.key()?, end(words)?),

@@ -3,10 +3,11 @@
 use assets::version::PassNumber;
 use assets::{AssetKey, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
-use headwater::ports::{DecisionRecord, LaterRun, PassRecord, Sighting, State, StateError};
+use headwater::ports::{
+    DecisionRecord, LaterRun, PassFindings, PassRecord, Sighting, State, StateError,
+};
 use headwater::state::{
-    CatalogLocation, Compaction, Cut, DeadlineVerdict, Intent, IntentId, Learned, Lease, Memory,
-    RunId, Search, Settlement,
+    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
 };
 use headwater::store::Store;
 
@@ -362,13 +363,10 @@ impl State for Ports<'_> {
         &self,
         lease: &Lease,
         summary: &PassRecord,
-        deadlines: &[(AssetKey, DeadlineVerdict)],
-        compactions: &[Compaction],
-        learned: &Learned,
+        found: PassFindings<'_>,
     ) -> Result<(), StateError> {
         self.tx(Step::FinishPass, |store| {
-            let lease = self.lease(lease);
-            store.finish_pass(&lease, summary, deadlines, compactions, learned)
+            store.finish_pass(&self.lease(lease), summary, found)
         })
     }
 }

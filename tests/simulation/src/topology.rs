@@ -130,6 +130,7 @@ fn task(at: i64, timeout: Option<TimeDelta>) -> Task {
         max_concurrent_runs: None,
         pool: None,
         timeout,
+        write_mode: assets::task::WriteMode::Overwrite,
     }
 }
 

@@ -63,6 +63,11 @@ impl Checks<'_, '_> {
                     max_concurrent_runs,
                     pool: pool_of(limits),
                     timeout,
+                    write_mode: entry
+                        .write_mode
+                        .as_ref()
+                        .map(|at| at.value)
+                        .unwrap_or_default(),
                 }))
             }
             (Some(shared), Some(_)) => {
@@ -86,6 +91,7 @@ impl Checks<'_, '_> {
             entry.select_parameter.as_ref().map(|at| at.node),
             entry.limits.as_ref().map(|at| at.node),
             entry.timeout.as_ref().map(|at| at.node),
+            entry.write_mode.as_ref().map(|at| at.node),
         ];
         for node in settings.into_iter().flatten() {
             let message = format!("{} belongs to the task that `use` names", self.label(node));
@@ -105,6 +111,11 @@ impl Checks<'_, '_> {
             max_concurrent_runs,
             pool: pool_of(entry.limits.as_ref()),
             timeout,
+            write_mode: entry
+                .write_mode
+                .as_ref()
+                .map(|at| at.value)
+                .unwrap_or_default(),
         })
     }
 

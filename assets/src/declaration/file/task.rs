@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::declaration::at::{At, ScalarText};
+use crate::task::WriteMode;
 
 use super::text::{DurationText, TaskNameText};
 
@@ -22,6 +23,8 @@ pub(in crate::declaration) struct ProjectTaskEntry {
     pub(in crate::declaration) limits: Option<TaskLimitsEntry>,
     /// Cancel a run that takes longer.
     pub(in crate::declaration) timeout: Option<At<DurationText>>,
+    /// What its runs do with what the table has already: `overwrite` (default), `merge` or `append`.
+    pub(in crate::declaration) write_mode: Option<At<WriteMode>>,
 }
 
 /// The task of one asset: `use` names a shared one, `databricks_job` makes one of its own.
@@ -44,6 +47,8 @@ pub(in crate::declaration) struct AssetTaskEntry {
     pub(in crate::declaration) limits: Option<At<TaskLimitsEntry>>,
     /// Cancel a run that takes longer.
     pub(in crate::declaration) timeout: Option<At<DurationText>>,
+    /// What its runs do with what the table has already: `overwrite` (default), `merge` or `append`.
+    pub(in crate::declaration) write_mode: Option<At<WriteMode>>,
 }
 
 /// A saved Databricks job: by `id`, or by `name`.

@@ -20,7 +20,7 @@ use crate::policy::{
     Automation, Bound, Consistency, Freshness, OnChange, OutsideWrites, Pacing, Retry, UpdatesOn,
 };
 use crate::relation::Relation;
-use crate::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName};
+use crate::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, WriteMode};
 
 use super::{assets, context, variables};
 
@@ -94,6 +94,7 @@ fn task(task: &DeclaredTask, parameters: &BTreeMap<String, String>) -> Value {
                 "databricks_job": map,
                 "limits": { "max_concurrent_runs": task.max_concurrent_runs },
                 "timeout": task.timeout.map(format_duration),
+                "write_mode": task.write_mode.as_str(),
                 "parameters": parameters,
             })
         }
@@ -221,8 +222,9 @@ fn tasks() -> impl Strategy<Value = DeclaredTask> {
         1..9_999_i64,
         option::of("[ -~é]{1,12}[a-z]"),
         option::of(durations()),
+        prop::sample::select(WriteMode::ALL.to_vec()),
     );
-    let inline = inline.prop_map(|(id, name, timeout)| {
+    let inline = inline.prop_map(|(id, name, timeout, write_mode)| {
         let name = name.map(JobReference::Name);
         DeclaredTask::Inline(Task {
             action: TaskAction::DatabricksJob(DatabricksJob {
@@ -234,6 +236,7 @@ fn tasks() -> impl Strategy<Value = DeclaredTask> {
             max_concurrent_runs: u32::try_from(id).ok(),
             pool: None,
             timeout,
+            write_mode,
         })
     });
     prop_oneof![

@@ -33,6 +33,15 @@ impl Span {
         }
     }
 
+    /// Returns its end, at most so many long and at least one.
+    pub(super) fn cut_end(self, most: u64) -> Self {
+        let most = i32::try_from(most.clamp(1, self.len())).unwrap_or(i32::MAX);
+        Self {
+            start: self.end.saturating_sub(most),
+            ..self
+        }
+    }
+
     /// Returns how many ordinals there are in it.
     pub(in super::super) fn len(self) -> u64 {
         u64::from(self.end.abs_diff(self.start))

@@ -101,6 +101,36 @@ impl PartitionSet {
             }
         }
     }
+
+    /// Returns the last partitions that follow each other, as [`first_run`](Self::first_run) does the first.
+    #[must_use]
+    pub fn last_run(&self, most: u64) -> Self {
+        let most = most.max(1);
+        match &self.0 {
+            Shape::Nothing | Shape::Everything => Self::NOTHING,
+            Shape::Windows(spans) => spans.iter().last().map_or(Self::NOTHING, |span| {
+                Self::windows(Spans::from_ordered([span.cut_end(most)]))
+            }),
+            Shape::Values(bits) => {
+                let left_out = bits.count().saturating_sub(most);
+                let left_out = usize::try_from(left_out).unwrap_or(usize::MAX);
+                Self::values(Bits::of_places(bits.iter().skip(left_out)))
+            }
+            Shape::Product(runs) => {
+                let Some((span, inner)) = bounded(runs).last() else {
+                    return Self::NOTHING;
+                };
+                let each = inner.count().unwrap_or(u64::MAX);
+                let (span, inner) = match most / each.max(1) {
+                    0 => (span.cut_end(1), inner.last_run(most)),
+                    spans => (span.cut_end(spans), inner.clone()),
+                };
+                let mut last = Runs::default();
+                last.push(span, inner);
+                Self::product(last)
+            }
+        }
+    }
 }
 
 impl<'a> IntoIterator for &'a PartitionSet {

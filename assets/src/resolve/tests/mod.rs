@@ -95,6 +95,7 @@ fn task() -> Task {
         max_concurrent_runs: None,
         pool: None,
         timeout: None,
+        write_mode: crate::task::WriteMode::Overwrite,
     }
 }
 
