@@ -522,6 +522,8 @@ pub struct PassFindings<'a> {
     pub backfills: &'a [BackfillNews],
     /// What was found out about contents that are there already, if anything was looked for.
     pub learned: Option<&'a Learned>,
+    /// The assets that are declared, in key order; none where nobody looked.
+    pub declared: &'a [&'a AssetKey],
 }
 
 /// Why the state could not be read or written.

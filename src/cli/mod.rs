@@ -19,6 +19,7 @@ mod history;
 pub mod human;
 mod init;
 mod ls;
+mod mass_change;
 mod observe;
 mod observe_one;
 mod open;

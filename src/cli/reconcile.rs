@@ -9,7 +9,7 @@ use lineage::{AssetIndex, Selection};
 use super::arguments::{SelectArgs, duration};
 use super::open::load_app;
 use super::progress::Progress;
-use super::{Context, full_refresh, plan, select, watching};
+use super::{Context, full_refresh, mass_change, plan, select, watching};
 use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
 use crate::execute::Sent;
@@ -51,6 +51,9 @@ pub struct ReconcileArgs {
     /// Build this asset anew in full, whatever its position in a change feed is; may be given again
     #[arg(long, value_name = "ASSET", conflicts_with = "dry_run")]
     pub full_refresh: Vec<String>,
+    /// Go on although many assets are gone from the project, or more runs would begin than `confirm_above`
+    #[arg(long, conflicts_with = "dry_run")]
+    pub allow_mass_change: bool,
     /// Say what would be done, as `headwater plan` does
     #[arg(long, conflicts_with_all = ["wait", "watch"])]
     pub dry_run: bool,
@@ -82,7 +85,7 @@ pub(super) async fn run(context: &Context, args: &ReconcileArgs) -> Result<Exit,
     }
     let store = app.open_state()?;
     full_refresh::request(context, &app, &store, &args.full_refresh)?;
-    let mut session = Session::begin(context, app, store, selection)?;
+    let mut session = Session::begin(context, app, store, selection, args.allow_mass_change)?;
     let mut signals = Signals::catch()?;
     let done = if args.watch {
         watching::run(context, &mut session, &mut signals, args.interval).await
@@ -101,6 +104,8 @@ pub(super) struct Session {
     pub(super) store: StateFile,
     pub(super) selection: Selection,
     pub(super) selected: Option<BTreeSet<AssetIndex>>,
+    /// Whether a person expects that much changes at once.
+    pub(super) allow_mass_change: bool,
     pub(super) remembered: Remembered,
 }
 
@@ -110,7 +115,9 @@ impl Session {
         app: App,
         store: StateFile,
         selection: Selection,
+        allow_mass_change: bool,
     ) -> Result<Self, CommandError> {
+        let app = mass_change::guard(app, &store, allow_mass_change)?;
         let selected = selected(context, &app, &store.load()?, &selection)?;
         app.take_lease(&store)?;
         Ok(Self {
@@ -118,6 +125,7 @@ impl Session {
             store,
             selection,
             selected,
+            allow_mass_change,
             remembered: Remembered::default(),
         })
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::Context;
 use super::open::{load_app, watched_files};
 use super::progress::Progress;
 use super::reconcile::{Session, Step, finish, selected, step};
+use super::{Context, mass_change};
 use crate::error::{CommandError, Exit};
 use crate::ports::State;
 use crate::reconcile::PassReport;
@@ -124,6 +124,7 @@ fn table_folders(session: &mut Session) -> Result<Vec<PathBuf>, CommandError> {
 /// Takes over changed declarations; with errors in them, goes on with what was there.
 fn reload(context: &Context, session: &mut Session, watcher: &mut Watcher) {
     let reloaded = load_app(context, None).and_then(|app| {
+        let app = mass_change::guard(app, &session.store, session.allow_mass_change)?;
         let memory = session.store.load()?;
         let selected = selected(context, &app, &memory, &session.selection)?;
         Ok((app, selected))

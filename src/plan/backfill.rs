@@ -37,7 +37,7 @@ pub(super) fn add(input: &PlanInput<'_>, standings: &[Standing<'_>], plan: &mut 
     let mut room = Room::new(input);
     for live in &plan.requests {
         let task = input.tasks.get(&live.task);
-        room.count(&live.task, task.and_then(|task| task.pool.as_deref()));
+        room.begin(&live.task, task.and_then(|task| task.pool.as_deref()));
     }
     for backfill in &input.memory.backfills {
         let mut work = Work::begin(input, standings, backfill);

@@ -12,7 +12,7 @@
 //! 3. `admit`: which of those that may run fit into the limits, in what order?
 //!
 //! `backfill` then fills the room that is left with runs for backfills, and `reserved` keeps what is live
-//! from what they build.
+//! from what they build. `mass_change` holds back all of it where it is more than anybody expects.
 //!
 //! `gates` says what a failed check means for those who read its asset.
 //!
@@ -33,6 +33,7 @@ mod gates;
 mod health;
 mod input;
 mod known;
+mod mass_change;
 mod obstacle;
 mod outlook;
 mod parameters;
@@ -74,6 +75,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     provenance::learn(input, &standings, &mut plan.learned);
     recovery::learn(input, &standings, &mut plan.learned);
     backfill::add(input, &standings, &mut plan);
+    mass_change::hold(input, &mut plan);
     plan
 }
 

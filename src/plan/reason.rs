@@ -259,9 +259,16 @@ pub enum Reason {
     AppendsAgain,
     /// As many runs are under way as are allowed.
     Limit {
-        /// `runs`, `task NAME`, `pool NAME` or `backfill NAME`.
+        /// `runs`, `task NAME`, `pool NAME`, `backfill NAME` or `begun by one pass`.
         limit: String,
         /// How many are allowed at once.
+        allowed: u32,
+    },
+    /// The pass would begin more runs than may begin unconfirmed.
+    MassChange {
+        /// How many it would begin.
+        runs: usize,
+        /// How many need no confirmation.
         allowed: u32,
     },
     /// Runs may be under way that the state does not know: nothing is triggered before they are
@@ -349,6 +356,7 @@ impl Reason {
             Self::InBackfill { .. } => "in_backfill",
             Self::AppendsAgain => "appends_again",
             Self::Limit { .. } => "limit",
+            Self::MassChange { .. } => "mass_change",
             Self::Searching { .. } => "searching",
             Self::NoAgreeingCut { .. } => "no_agreeing_cut",
             Self::OlderCut { .. } => "older_cut",
@@ -559,6 +567,10 @@ pub fn sentence(reason: &Reason) -> String {
         Reason::Limit { limit, allowed } => {
             format!("the limit of {allowed} at once is reached ({limit})")
         }
+        Reason::MassChange { runs, allowed } => format!(
+            "{runs} runs would begin at once, {allowed} may unconfirmed: `headwater reconcile \
+             --allow-mass-change` if that is meant"
+        ),
         Reason::Searching {
             cause,
             until,

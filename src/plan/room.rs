@@ -12,6 +12,8 @@ pub(super) struct Room {
     running: u32,
     by_task: BTreeMap<TaskName, u32>,
     by_pool: BTreeMap<String, u32>,
+    /// Runs that this pass begins.
+    begun: u32,
 }
 
 impl Room {
@@ -20,6 +22,7 @@ impl Room {
             running: 0,
             by_task: BTreeMap::new(),
             by_pool: BTreeMap::new(),
+            begun: 0,
         };
         for intent in input.memory.open_intents.values() {
             room.count(&intent.task, intent.pool.as_deref());
@@ -27,7 +30,13 @@ impl Room {
         room
     }
 
-    pub(super) fn count(&mut self, task: &TaskName, pool: Option<&str>) {
+    /// Counts a run that this pass begins.
+    pub(super) fn begin(&mut self, task: &TaskName, pool: Option<&str>) {
+        self.begun += 1;
+        self.count(task, pool);
+    }
+
+    fn count(&mut self, task: &TaskName, pool: Option<&str>) {
         self.running += 1;
         *self.by_task.entry(task.clone()).or_default() += 1;
         if let Some(pool) = pool {
@@ -76,7 +85,12 @@ impl Room {
         {
             return full(format!("pool {pool}"), allowed);
         }
-        self.count(name, pool);
+        if let Some(allowed) = input.limits.max_runs_per_pass
+            && self.begun >= allowed
+        {
+            return full("begun by one pass".to_owned(), allowed);
+        }
+        self.begin(name, pool);
         Ok(())
     }
 }

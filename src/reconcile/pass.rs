@@ -119,6 +119,9 @@ pub async fn pass(
             triggered.extend(send_all(hands, scope, lease, to_send).await?);
         }
     }
+    let graph = scope.graph;
+    let declared = graph.indices().map(|index| &graph.asset(index).key);
+    let declared: Vec<&AssetKey> = declared.collect();
     world.state.finish_pass(
         lease,
         &PassRecord {
@@ -133,6 +136,7 @@ pub async fn pass(
             compactions: &decided.compactions,
             backfills: &decided.backfills,
             learned: Some(&decided.learned),
+            declared: &declared,
         },
     )?;
     let elapsed = world.clock.monotonic().saturating_sub(began);

@@ -1,8 +1,10 @@
 //! Facts about the state as a whole: the workspace that it belongs to.
 
+use assets::AssetKey;
 use rusqlite::{Connection, params};
 use serde_json::json;
 
+use super::cells::to_json;
 use super::fault::Fault;
 use super::query::{Write, first};
 use super::{audit, lease};
@@ -13,6 +15,26 @@ use crate::state::Lease;
 pub(super) fn workspace(connection: &Connection) -> Result<Option<String>, Fault> {
     let sql = "SELECT value FROM meta WHERE key = 'workspace_id'";
     first(connection, "meta", sql, (), |cells| cells.take())
+}
+
+/// Returns the assets that were declared when the newest pass ended; nothing before the first one.
+pub(super) fn declared(connection: &Connection) -> Result<Option<Vec<AssetKey>>, Fault> {
+    let sql = "SELECT value FROM meta WHERE key = 'declared'";
+    first(connection, "meta", sql, (), |cells| cells.json())
+}
+
+/// Records which assets are declared; an empty list says nothing.
+pub(super) fn declare(write: &Write<'_>, assets: &[&AssetKey]) -> Result<(), Fault> {
+    if assets.is_empty() {
+        return Ok(());
+    }
+    // No data changed, so that nobody has to read the state anew.
+    write.execute(
+        "INSERT INTO meta (key, value) VALUES ('declared', ?1)
+         ON CONFLICT (key) DO UPDATE SET value = ?1 WHERE value IS NOT ?1",
+        params![to_json(&assets)?],
+    )?;
+    Ok(())
 }
 
 /// Binds the state to a workspace, or refuses another one.

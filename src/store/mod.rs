@@ -272,6 +272,11 @@ impl Store {
         self.read(lease::info)
     }
 
+    /// Returns the assets that were declared when the newest pass ended, in key order; nothing before one did.
+    pub fn declared_assets(&self) -> Result<Option<Vec<AssetKey>>, StateError> {
+        self.read(meta::declared)
+    }
+
     /// Returns the workspace that this state belongs to, once it was used with one.
     pub fn pinned_workspace(&self) -> Result<Option<String>, StateError> {
         self.read(meta::workspace)

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, micros, signed};
 use super::fault::Fault;
 use super::query::{Write, first, list};
-use super::{backfill, build, deadline, lease};
+use super::{backfill, build, deadline, lease, meta};
 use crate::ports::{DecisionRecord, PassFindings, PassRecord};
 use crate::state::Lease;
 
@@ -56,6 +56,7 @@ pub(super) fn finish(
     for news in found.backfills {
         backfill::note(write, news, summary.finished_at)?;
     }
+    meta::declare(write, found.declared)?;
     write.execute(
         "UPDATE pass SET finished_at = ?2, observed = ?3, triggered = ?4, unknown = ?5
          WHERE number = ?1",

@@ -25,6 +25,7 @@ mod help;
 mod init;
 mod lakehouse;
 mod limits;
+mod mass_change;
 mod mounts;
 mod observation;
 mod observer;

@@ -182,13 +182,17 @@ pub struct DbtProject {
     pub place: Place,
 }
 
-/// Bounds on what runs at once in one environment.
+/// Bounds on what runs in one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Most runs at once, over all tasks.
     pub max_concurrent_runs: u32,
     /// Most runs at once per pool.
     pub pools: BTreeMap<String, u32>,
+    /// Most runs that one pass begins.
+    pub max_runs_per_pass: Option<u32>,
+    /// A pass that would begin more runs than this begins none before somebody confirms it.
+    pub confirm_above: Option<u32>,
 }
 
 impl Default for Limits {
@@ -197,6 +201,8 @@ impl Default for Limits {
         Self {
             max_concurrent_runs: 180,
             pools: BTreeMap::new(),
+            max_runs_per_pass: None,
+            confirm_above: None,
         }
     }
 }

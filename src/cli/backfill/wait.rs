@@ -43,7 +43,7 @@ pub(super) async fn run(
         app.require_workspace()?;
     }
     let selection = select::parse(&SelectArgs::default())?;
-    let mut session = Session::begin(context, app, store, selection)?;
+    let mut session = Session::begin(context, app, store, selection, false)?;
     let graph = &session.app.graph;
     let keys = backfill.targets.keys();
     let mine = keys.filter_map(|key| graph.index_of(key.as_str()));

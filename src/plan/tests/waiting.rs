@@ -180,6 +180,46 @@ fn fault_61_limits_are_reasons_and_more_important_tiers_go_first() {
     );
 }
 
+#[test]
+fn one_pass_begins_as_many_runs_as_it_may_and_the_next_one_goes_on() {
+    let mut world = World::new().source("raw.a");
+    for name in ["mart.x", "mart.y", "mart.z"] {
+        world = world.table(name, &["raw.a"]);
+        world.built(name, &[("raw.a", 0)], 0);
+    }
+    world.limits.max_runs_per_pass = Some(2);
+    world.later(1);
+    world.commit("raw.a", 1);
+    assert_eq!(world.plan().requests.len(), 2);
+    assert_eq!(world.decisions()[2], "wait mart.z: limit");
+    world.running("mart.x");
+    world.running("mart.y");
+    assert_eq!(world.decisions()[2], "run mart.z: upstream_changed");
+}
+
+#[test]
+fn more_runs_than_may_begin_unconfirmed_begin_none() {
+    let mut world = World::new().source("raw.a");
+    for name in ["mart.x", "mart.y", "mart.z"] {
+        world = world.table(name, &["raw.a"]);
+        world.built(name, &[("raw.a", 0)], 0);
+    }
+    world.later(1);
+    world.commit("raw.a", 1);
+    world.limits.confirm_above = Some(3);
+    assert_eq!(world.plan().requests.len(), 3);
+    world.limits.confirm_above = Some(2);
+    assert!(world.plan().requests.is_empty());
+    assert_eq!(
+        world.decisions(),
+        [
+            "wait mart.x: mass_change",
+            "wait mart.y: mass_change",
+            "wait mart.z: mass_change"
+        ]
+    );
+}
+
 /// A random layered world: sources, then tables that read earlier assets; some sources committed.
 fn worlds() -> impl Strategy<Value = (usize, Vec<Vec<usize>>, Vec<usize>)> {
     (2..4_usize, 1..12_usize).prop_flat_map(|(sources, tables)| {

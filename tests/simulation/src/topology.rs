@@ -88,6 +88,7 @@ fn topology(sketches: &[Sketch], at_once: u32, timeout: Option<TimeDelta>) -> To
         limits: Limits {
             max_concurrent_runs: at_once,
             pools: BTreeMap::new(),
+            ..Limits::default()
         },
         assets: nodes,
     }

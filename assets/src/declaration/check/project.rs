@@ -268,6 +268,8 @@ impl Checks<'_, '_> {
         Limits {
             max_concurrent_runs: runs.unwrap_or(default.max_concurrent_runs),
             pools,
+            max_runs_per_pass: self.positive_number(entry.max_runs_per_pass.as_ref()),
+            confirm_above: self.positive_number(entry.confirm_above.as_ref()),
         }
     }
 

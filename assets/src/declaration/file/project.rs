@@ -110,7 +110,7 @@ pub(in crate::declaration) struct LineageEntry {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
-    expecting = "a mapping with `max_concurrent_runs` or `pools`"
+    expecting = "a mapping with `max_concurrent_runs`, `pools`, `max_runs_per_pass` or `confirm_above`"
 )]
 pub(in crate::declaration) struct LimitsEntry {
     /// Most runs at once, over all tasks; 180 where absent.
@@ -118,6 +118,12 @@ pub(in crate::declaration) struct LimitsEntry {
     pub(in crate::declaration) max_concurrent_runs: Option<At<u32>>,
     /// Most runs at once by pool.
     pub(in crate::declaration) pools: Option<BTreeMap<String, At<u32>>>,
+    /// Most runs that one pass begins; the next pass goes on.
+    #[schemars(range(min = 1))]
+    pub(in crate::declaration) max_runs_per_pass: Option<At<u32>>,
+    /// A pass that would begin more runs than this begins none without `--allow-mass-change`.
+    #[schemars(range(min = 1))]
+    pub(in crate::declaration) confirm_above: Option<At<u32>>,
 }
 
 /// What assets have that do not say otherwise.
