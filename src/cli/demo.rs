@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Context;
 use super::arguments::duration;
 use super::table::{Cell, Table, Tone};
-use crate::demo::{Settings, TOKEN, Tally, run as play};
+use crate::demo::{Act, Settings, TOKEN, Tally, run as play};
 use crate::error::{CommandError, Exit};
 use crate::report;
 use crate::signals::Signals;
@@ -26,7 +26,7 @@ const SEED: u64 = 20_261_120;
                   headwater demo --dir ./lakehouse --serve 127.0.0.1:8080"
 )]
 pub struct DemoArgs {
-    /// For how long data keeps arriving in the last act
+    /// For how long data keeps arriving in the act with a watching reconciler
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub arrivals_for: TimeDelta,
     /// Where the workspace listens; afterwards it goes on until Ctrl-C
@@ -79,6 +79,13 @@ pub(super) async fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Comm
         signals.received().await;
     }
     stage.workspace.shutdown().await;
+    for (act, figure) in tally.unmet() {
+        let message = format!(
+            "{act}: {} is {}, and must be {}",
+            figure.name, figure.found, figure.must_be
+        );
+        context.output.warn(&message, None);
+    }
     Ok(if tally.is_good() {
         Exit::Done
     } else {
@@ -141,7 +148,7 @@ fn text(tally: &Tally) -> String {
             Cell::new(word, tone),
         ]);
     }
-    let mut text = format!("\n{}\n", table.render());
+    let mut text = format!("\n{}\n{}\n", table.render(), acts_text(&tally.acts));
     let latency = tally.commit_to_trigger.map_or_else(
         || "not measured".to_owned(),
         |latency| {
@@ -172,6 +179,22 @@ fn text(tally: &Tally) -> String {
     text
 }
 
+fn acts_text(acts: &[Act]) -> String {
+    let mut table = Table::new(&["ACT", "FIGURE", "FOUND", "MUST BE"]);
+    for act in acts {
+        for figure in &act.figures {
+            let tone = if figure.is_met { Tone::Good } else { Tone::Bad };
+            table.row(vec![
+                Cell::new(act.name, Tone::Strong),
+                Cell::plain(figure.name),
+                Cell::new(figure.found.to_string(), tone),
+                Cell::plain(figure.must_be.to_string()),
+            ]);
+        }
+    }
+    table.render()
+}
+
 fn afterwards(tally: &Tally, url: &str, goes_on: bool) -> String {
     let folder = &tally.folder;
     let workspace = if goes_on {
@@ -184,6 +207,7 @@ fn afterwards(tally: &Tally, url: &str, goes_on: bool) -> String {
     format!(
         "\nThe project is left in {folder}. Try:\n  cd {folder}\n  export DATABRICKS_TOKEN={TOKEN}   \
          # opens the demonstration's workspace, nothing else\n  headwater status\n  \
-         headwater explain finance.revenue_by_month\n  headwater plan\n  {workspace}"
+         headwater explain finance.revenue_by_month\n  headwater plan\n  \
+         headwater explain mart.revenue_by_day --project acts/late-data   # one of the five beside it\n  {workspace}"
     )
 }

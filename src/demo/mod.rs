@@ -4,10 +4,16 @@
 //! Nothing here reconciles by itself: every act runs the commands that a user would run, as
 //! processes of their own, so that one of them can be killed for real. What they did is read from
 //! the workspace's ledger and from the tables.
+//!
+//! The first acts play in the lakehouse; each of the later ones has a small project of its own.
 
 mod acts;
+mod commands;
+mod figure;
+mod map;
 mod stage;
 mod tally;
+mod witness;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,8 +21,10 @@ use std::time::Duration;
 use std::net::SocketAddr;
 
 pub use acts::run;
+pub use commands::Commands;
+pub use figure::{Act, Bound, Figure};
 pub use stage::{Stage, StageError, TOKEN};
-pub use tally::{Latency, Tally};
+pub use tally::{Latency, Mart, Tally};
 
 /// How the demonstration goes.
 #[derive(Debug, Clone)]
@@ -25,7 +33,7 @@ pub struct Settings {
     pub folder: PathBuf,
     /// Where the workspace listens; loopback only.
     pub listen: SocketAddr,
-    /// For how long data keeps arriving in the last act.
+    /// For how long data keeps arriving while a reconciler watches.
     pub arrivals_for: Duration,
     /// Seed of the data that arrives.
     pub seed: u64,

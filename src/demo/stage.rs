@@ -1,21 +1,44 @@
-//! The stage: the project's folder, the workspace, and the commands that run against them.
+//! The stage: the folders of the projects, the workspace, and what is seen of both.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use tokio::process::{Child, Command};
+use tokio::process::Child;
+use workspace::faults::{Effect, Moment, RequestRule};
+use workspace::ledger::LedgerEntry;
+use workspace::showcase::{self, Piece};
 use workspace::{
     Catalog, Credentials, FaultPlan, RunningWorkspace, StartError, Workspace, WorkspaceOptions,
     sample,
 };
 
 use super::Settings;
+use super::commands::Commands;
 use crate::clock::SystemClock;
 use crate::ports::Clock;
 
 /// The token that the demonstration's workspace accepts. It opens nothing else.
 pub const TOKEN: &str = "headwater-demo";
+
+/// The route that starts runs.
+pub(super) const RUN_NOW: &str = "/api/2.*/jobs/run-now";
+
+/// How long answers are held back where somebody shall be killed meanwhile.
+const HELD_MS: u64 = 600;
+
+/// The signal that nobody can catch.
+const SIGKILL: i32 = 9;
+
+/// Where the small projects lie in the folder.
+const PIECES: &str = "acts";
+
+/// How long to wait for something, and how often to look.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The line of the sample's project file that says where the workspace is.
 const HOST_VARIABLE: &str = "${DATABRICKS_HOST}";
@@ -72,9 +95,10 @@ pub struct Stage {
     pub arrivals: sample::Arrivals,
     clock: SystemClock,
     /// When the stage was set, by the clock that never goes back.
-    began: std::time::Duration,
+    began: Duration,
     program: PathBuf,
     is_quiet: bool,
+    kills: AtomicUsize,
 }
 
 impl Stage {
@@ -91,9 +115,12 @@ impl Stage {
         sample::register_tables(&folder, &catalog).map_err(StageError::Sample)?;
         let state = folder.join(".headwater");
         std::fs::create_dir_all(&state).map_err(file("made", &state))?;
+        let pieces = folder.join(PIECES);
+        let mut jobs = sample::jobs(&folder, &catalog);
+        jobs.extend(showcase::jobs(&pieces));
         let options = WorkspaceOptions {
             listen: settings.listen,
-            jobs: sample::jobs(&folder, &catalog),
+            jobs,
             catalog,
             credentials: Credentials::default().with_token(TOKEN, "demo@lakehouse.example"),
             ledger: Some(state.join("workspace.jsonl")),
@@ -104,6 +131,10 @@ impl Stage {
             .await
             .map_err(StageError::Workspace)?;
         name_workspace(&folder, workspace.url())?;
+        for piece in Piece::ALL {
+            let folder = piece.lay_out(&pieces).map_err(StageError::Sample)?;
+            name_workspace(&folder, workspace.url())?;
+        }
         Ok(Self {
             folder,
             workspace,
@@ -112,6 +143,7 @@ impl Stage {
             began: clock.monotonic(),
             program: settings.program.clone(),
             is_quiet: settings.is_quiet,
+            kills: AtomicUsize::new(0),
         })
     }
 
@@ -121,12 +153,12 @@ impl Stage {
     }
 
     /// Waits.
-    pub async fn sleep(&self, duration: std::time::Duration) {
+    pub async fn sleep(&self, duration: Duration) {
         self.clock.sleep(duration).await;
     }
 
     /// Time since the stage was set.
-    pub fn elapsed(&self) -> std::time::Duration {
+    pub fn elapsed(&self) -> Duration {
         self.clock.monotonic().saturating_sub(self.began)
     }
 
@@ -137,69 +169,77 @@ impl Stage {
             .map_err(|error| StageError::Faults(error.to_string()))
     }
 
-    /// Starts a command of this program in the project; its talk is shown.
-    pub fn start(&self, args: &[&str]) -> Result<Child, StageError> {
-        let mut command = self.command(args);
-        command.stdout(Stdio::null());
-        command.spawn().map_err(|source| StageError::Command {
-            command: args.join(" "),
-            source,
-        })
+    /// The commands of this program in the project.
+    pub fn commands(&self) -> Commands {
+        Commands::new(&self.program, &self.folder, self.is_quiet)
     }
 
-    /// Runs a command of this program in the project to its end; its talk is shown.
-    pub async fn run(&self, args: &[&str]) -> Result<ExitStatus, StageError> {
-        let failed = |source| StageError::Command {
-            command: args.join(" "),
-            source,
-        };
-        self.start(args)?.wait().await.map_err(failed)
+    /// The commands of this program in the project of a piece.
+    pub fn commands_of(&self, piece: Piece) -> Commands {
+        Commands::new(&self.program, &self.folder_of(piece), self.is_quiet)
     }
 
-    /// Runs a command that has to end well.
-    pub async fn must(&self, args: &[&str]) -> Result<(), StageError> {
-        let status = self.run(args).await?;
-        if status.success() {
-            return Ok(());
+    /// The folder of a piece's project.
+    pub fn folder_of(&self, piece: Piece) -> PathBuf {
+        piece.folder(&self.folder.join(PIECES))
+    }
+
+    /// How many runs there are in the workspace's ledger.
+    pub fn runs(&self) -> usize {
+        self.workspace.ledger().entries().len()
+    }
+
+    /// The runs beyond the first so many.
+    pub fn runs_after(&self, first: usize) -> Vec<LedgerEntry> {
+        let entries = self.workspace.ledger().entries();
+        entries.into_iter().skip(first).collect()
+    }
+
+    /// Kills a reconciler (SIGKILL), and waits until it is gone. It counts as killed if it did not end by
+    /// itself before.
+    pub async fn kill(&self, mut process: Child) -> Result<(), StageError> {
+        // One that is gone already is told by its status.
+        let _killed = process.start_kill();
+        let status = process.wait().await.map_err(ended)?;
+        if status.signal() == Some(SIGKILL) {
+            self.kills.fetch_add(1, Ordering::Relaxed);
         }
-        Err(StageError::Ended {
-            command: args.join(" "),
-            status,
-        })
+        Ok(())
     }
 
-    /// Runs a command and returns the document that it prints.
-    pub async fn ask(&self, args: &[&str]) -> Result<serde_json::Value, StageError> {
-        let failed = |source| StageError::Command {
-            command: args.join(" "),
-            source,
-        };
-        let mut command = self.command(args);
-        command.args(["-o", "json"]).stderr(Stdio::null());
-        let output = command.output().await.map_err(failed)?;
-        Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
+    /// How often a reconciler was killed.
+    pub fn kills(&self) -> usize {
+        self.kills.load(Ordering::Relaxed)
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command
-            .args(args)
-            .arg("--project")
-            .arg(&self.folder)
-            .env_remove("DATABRICKS_HOST")
-            .env_remove("DATABRICKS_CLIENT_ID")
-            .env_remove("DATABRICKS_CLIENT_SECRET")
-            .env_remove("DATABRICKS_CONFIG_PROFILE")
-            .env_remove("DATABRICKS_AUTH_TYPE")
-            .env_remove("HEADWATER_ENV")
-            .env("DATABRICKS_CONFIG_FILE", self.folder.join(".databrickscfg"))
-            .env("DATABRICKS_TOKEN", TOKEN)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        if self.is_quiet {
-            command.arg("--quiet");
+    /// Asks a reconciler to end, as a service manager would, and waits until it has: it gives its lease back.
+    pub async fn end(&self, mut process: Child) -> Result<(), StageError> {
+        let id = process.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
+            // One that ended by itself in the meantime needs no asking.
+            let _asked = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         }
-        command
+        process.wait().await.map_err(ended).map(|_status| ())
+    }
+
+    /// Waits until something is so; gives up after a while, and leaves it to the figures to tell.
+    pub async fn until(&self, is_so: impl Fn() -> bool) {
+        let deadline = self.elapsed() + PATIENCE;
+        while !is_so() && self.elapsed() < deadline {
+            self.sleep(LOOK).await;
+        }
+    }
+
+    /// Holds back the answers to requests that start runs, from now on: long enough to be killed in.
+    pub fn hold_answers(&self) -> Result<(), StageError> {
+        let held = Effect::Delay {
+            ms: HELD_MS,
+            at: Moment::After,
+        };
+        self.faults(FaultPlan {
+            requests: vec![RequestRule::on("POST", RUN_NOW, held)],
+            ..FaultPlan::default()
+        })
     }
 }
 
@@ -231,6 +271,14 @@ fn file<'a>(
     move |source| StageError::File {
         action,
         path: path.to_owned(),
+        source,
+    }
+}
+
+/// A reconciler of which nobody knows how it ended.
+fn ended(source: std::io::Error) -> StageError {
+    StageError::Command {
+        command: "reconcile".to_owned(),
         source,
     }
 }

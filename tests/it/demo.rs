@@ -32,6 +32,7 @@ fn the_demonstration_ends_well_and_leaves_a_project_in_which_commands_work() {
         assert_eq!(mart["is_equal"], true, "{mart}");
     }
     assert!(ran.stderr.contains("headwater explain"), "{}", ran.stderr);
+    acts_show_what_they_must(&tally);
 
     // The workspace is gone by now, and its token is all that the folder leaves to say.
     let left = here.path().join("lakehouse");
@@ -43,11 +44,56 @@ fn the_demonstration_ends_well_and_leaves_a_project_in_which_commands_work() {
         "status --fail-on stale",
         "explain finance.revenue_by_month",
         "plan --detailed-exitcode",
+        "plan --detailed-exitcode --project acts/late-data",
     ] {
         let ran = run_with(&left, args, &token);
         assert_eq!(ran.exit, 0, "{args}: {ran:?}");
         assert!(!ran.stdout.is_empty(), "{args}");
         assert_eq!(ran.stderr, "", "{args}");
+    }
+}
+
+/// An act, a figure, and whether it may be that.
+type Wanted = (&'static str, &'static str, fn(u64) -> bool);
+
+/// What each act has to show, by what the workspace's ledger and the tables tell.
+const FIGURES: [Wanted; 5] = [
+    ("late_data", "days of silver.orders built", |found| {
+        found == 3
+    }),
+    ("late_data", "days of mart.revenue_by_day built", |found| {
+        found == 3
+    }),
+    (
+        "late_data",
+        "months of mart.revenue_by_month built",
+        |found| found == 2,
+    ),
+    ("late_data", "other partitions built", |found| found == 0),
+    (
+        "late_data",
+        "tables that differ from their sources",
+        |found| found == 0,
+    ),
+];
+
+fn acts_show_what_they_must(tally: &serde_json::Value) {
+    let mut found = Vec::new();
+    for act in tally["acts"].as_array().unwrap() {
+        for figure in act["figures"].as_array().unwrap() {
+            assert_eq!(figure["is_met"], true, "{act}");
+            let name = figure["name"].as_str().unwrap();
+            found.push((
+                act["name"].as_str().unwrap(),
+                name,
+                figure["found"].as_u64().unwrap(),
+            ));
+        }
+    }
+    assert_eq!(found.len(), FIGURES.len(), "{found:?}");
+    for ((act, name, found), wanted) in found.into_iter().zip(FIGURES) {
+        assert_eq!((act, name), (wanted.0, wanted.1));
+        assert!((wanted.2)(found), "{act}, {name}: {found}");
     }
 }
 

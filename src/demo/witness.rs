@@ -1,0 +1,63 @@
+//! What the workspace's ledger testifies: pure functions over its entries.
+
+use std::collections::BTreeMap;
+
+use workspace::ledger::LedgerEntry;
+
+/// Returns a parameter of a run.
+pub(super) fn parameter<'e>(entry: &'e LedgerEntry, name: &str) -> &'e str {
+    entry.parameters.get(name).map_or("", String::as_str)
+}
+
+/// Returns the runs of a job, in the order in which they were made.
+pub(super) fn runs_of<'e>(entries: &'e [LedgerEntry], job: &str) -> Vec<&'e LedgerEntry> {
+    let mut runs: Vec<&LedgerEntry> = entries.iter().filter(|e| e.job_name == job).collect();
+    runs.sort_by_key(|entry| (entry.created_at, entry.run_id));
+    runs
+}
+
+/// Returns how often each partition was built by runs, whatever became of them.
+pub(super) fn builds_by_partition(runs: &[&LedgerEntry]) -> BTreeMap<String, usize> {
+    let mut builds = BTreeMap::new();
+    for run in runs {
+        let told = parameter(run, "partitions").split(',');
+        for key in told.filter(|key| !key.is_empty()) {
+            *builds.entry(key.to_owned()).or_default() += 1;
+        }
+    }
+    builds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(created_at: i64, ended_at: Option<i64>, partitions: &str) -> LedgerEntry {
+        LedgerEntry {
+            run_id: created_at,
+            job_id: 1,
+            job_name: "build".to_owned(),
+            token: None,
+            parameters: BTreeMap::from([("partitions".to_owned(), partitions.to_owned())]),
+            created_at,
+            started_at: Some(created_at),
+            ended_at,
+            result: None,
+            tables: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_partition_that_was_built_twice_is_counted_twice() {
+        let entries = [
+            run(1, Some(2), "a,b"),
+            run(3, Some(4), "b"),
+            run(5, None, ""),
+        ];
+        let builds = builds_by_partition(&runs_of(&entries, "build"));
+        assert_eq!(
+            builds,
+            BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)])
+        );
+    }
+}
