@@ -28,6 +28,19 @@ pub(super) fn builds_by_partition(runs: &[&LedgerEntry]) -> BTreeMap<String, usi
     builds
 }
 
+/// Returns how many of these runs were under way at once, at most. One that is not over counts from
+/// its beginning on.
+pub(super) fn most_at_once(runs: &[&LedgerEntry]) -> usize {
+    let during = |at: i64| {
+        let is_under_way = |run: &&&LedgerEntry| {
+            run.created_at <= at && run.ended_at.is_none_or(|ended| ended > at)
+        };
+        runs.iter().filter(is_under_way).count()
+    };
+    let most = runs.iter().map(|run| during(run.created_at)).max();
+    most.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +72,18 @@ mod tests {
             builds,
             BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)])
         );
+    }
+
+    #[test]
+    fn runs_that_only_touch_are_not_at_once() {
+        let of = |runs: &[(i64, Option<i64>)]| {
+            let entries: Vec<LedgerEntry> =
+                runs.iter().map(|(from, to)| run(*from, *to, "")).collect();
+            most_at_once(&runs_of(&entries, "build"))
+        };
+        assert_eq!(of(&[]), 0);
+        assert_eq!(of(&[(1, Some(3)), (3, Some(5))]), 1);
+        assert_eq!(of(&[(1, Some(4)), (3, Some(5)), (4, Some(6))]), 2);
+        assert_eq!(of(&[(1, None), (3, Some(5)), (4, Some(6))]), 3);
     }
 }

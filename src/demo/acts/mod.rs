@@ -1,6 +1,7 @@
 //! The acts, in order. Each says what it is about to do, does it with the commands of the program,
 //! and leaves everything fresh.
 
+mod backfill;
 mod lakehouse;
 mod late_data;
 
@@ -53,7 +54,10 @@ pub async fn run(
         ..Tally::default()
     };
     lakehouse::play(&show, settings.arrivals_for, &mut tally).await?;
-    tally.acts = vec![show.play("late_data", late_data::play(&show)).await?];
+    tally.acts = vec![
+        show.play("late_data", late_data::play(&show)).await?,
+        show.play("backfill", backfill::play(&show)).await?,
+    ];
     tally.kills = stage.kills();
     let ledger = stage.workspace.ledger();
     tally.runs_triggered = ledger.entries().len();
