@@ -41,6 +41,40 @@ pub(super) fn most_at_once(runs: &[&LedgerEntry]) -> usize {
     most.unwrap_or_default()
 }
 
+/// How ranges of versions follow each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Coverage {
+    /// Versions that were read.
+    pub(super) read: u64,
+    /// Versions that were read more than once.
+    pub(super) twice: u64,
+    /// Versions of those wanted that were not read.
+    pub(super) missed: u64,
+    /// Ranges that do not begin where the one before ended.
+    pub(super) jumps: u64,
+}
+
+/// Compares ranges of versions, both ends included and in their order, with the versions from `first` to
+/// `last`.
+pub(super) fn coverage(ranges: &[(u64, u64)], (first, last): (u64, u64)) -> Coverage {
+    let mut times: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut coverage = Coverage::default();
+    let mut next = first;
+    for (from, to) in ranges {
+        for version in *from..=*to {
+            *times.entry(version).or_default() += 1;
+        }
+        coverage.jumps += u64::from(*from != next);
+        next = to + 1;
+    }
+    coverage.read = times.keys().map(|_| 1).sum();
+    coverage.twice = times.values().map(|times| u64::from(*times > 1)).sum();
+    coverage.missed = (first..=last)
+        .map(|version| u64::from(!times.contains_key(&version)))
+        .sum();
+    coverage
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +119,37 @@ mod tests {
         assert_eq!(of(&[(1, Some(3)), (3, Some(5))]), 1);
         assert_eq!(of(&[(1, Some(4)), (3, Some(5)), (4, Some(6))]), 2);
         assert_eq!(of(&[(1, None), (3, Some(5)), (4, Some(6))]), 3);
+    }
+
+    #[test]
+    fn ranges_that_follow_each_other_read_each_version_once() {
+        let seamless = coverage(&[(0, 2), (3, 3), (4, 6)], (0, 6));
+        let good = Coverage {
+            read: 7,
+            ..Coverage::default()
+        };
+        assert_eq!(seamless, good);
+        let gap = coverage(&[(0, 2), (4, 6)], (0, 6));
+        assert_eq!(
+            gap,
+            Coverage {
+                read: 6,
+                missed: 1,
+                jumps: 1,
+                ..Coverage::default()
+            }
+        );
+        let overlap = coverage(&[(0, 2), (2, 6)], (0, 6));
+        assert_eq!(
+            overlap,
+            Coverage {
+                read: 7,
+                twice: 1,
+                jumps: 1,
+                ..Coverage::default()
+            }
+        );
+        assert_eq!(coverage(&[], (0, 1)).missed, 2);
+        assert_eq!(coverage(&[(0, 0)], (0, 1)).missed, 1);
     }
 }

@@ -2,6 +2,7 @@
 //! and leaves everything fresh.
 
 mod backfill;
+mod change_feed;
 mod lakehouse;
 mod late_data;
 
@@ -57,6 +58,7 @@ pub async fn run(
     tally.acts = vec![
         show.play("late_data", late_data::play(&show)).await?,
         show.play("backfill", backfill::play(&show)).await?,
+        show.play("change_feed", change_feed::play(&show)).await?,
     ];
     tally.kills = stage.kills();
     let ledger = stage.workspace.ledger();
