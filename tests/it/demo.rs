@@ -47,6 +47,7 @@ fn the_demonstration_ends_well_and_leaves_a_project_in_which_commands_work() {
         "plan --detailed-exitcode --project acts/late-data",
         "backfill --project acts/backfill",
         "explain silver.balances --project acts/change-feed",
+        "explain mart.balance --project acts/snapshot",
     ] {
         let ran = run_with(&left, args, &token);
         assert_eq!(ran.exit, 0, "{args}: {ran:?}");
@@ -59,7 +60,7 @@ fn the_demonstration_ends_well_and_leaves_a_project_in_which_commands_work() {
 type Wanted = (&'static str, &'static str, fn(u64) -> bool);
 
 /// What each act has to show, by what the workspace's ledger and the tables tell.
-const FIGURES: [Wanted; 18] = [
+const FIGURES: [Wanted; 22] = [
     ("late_data", "days of silver.orders built", |found| {
         found == 3
     }),
@@ -102,6 +103,18 @@ const FIGURES: [Wanted; 18] = [
         "tables that differ from their sources",
         |found| found == 0,
     ),
+    ("snapshot", "builds of the mart", |found| found >= 2),
+    (
+        "snapshot",
+        "times its inputs were of two versions",
+        |found| found >= 1,
+    ),
+    ("snapshot", "builds that joined two versions", |found| {
+        found == 0
+    }),
+    ("snapshot", "versions that do not sum up to zero", |found| {
+        found == 0
+    }),
 ];
 
 fn acts_show_what_they_must(tally: &serde_json::Value) {

@@ -5,6 +5,7 @@ mod backfill;
 mod change_feed;
 mod lakehouse;
 mod late_data;
+mod snapshot;
 
 use workspace::sample::{self, MartCheck};
 
@@ -59,6 +60,7 @@ pub async fn run(
         show.play("late_data", late_data::play(&show)).await?,
         show.play("backfill", backfill::play(&show)).await?,
         show.play("change_feed", change_feed::play(&show)).await?,
+        show.play("snapshot", snapshot::play(&show)).await?,
     ];
     tally.kills = stage.kills();
     let ledger = stage.workspace.ledger();
