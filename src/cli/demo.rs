@@ -208,6 +208,6 @@ fn afterwards(tally: &Tally, url: &str, goes_on: bool) -> String {
         "\nThe project is left in {folder}. Try:\n  cd {folder}\n  export DATABRICKS_TOKEN={TOKEN}   \
          # opens the demonstration's workspace, nothing else\n  headwater status\n  \
          headwater explain finance.revenue_by_month\n  headwater plan\n  \
-         headwater explain mart.revenue_by_day --project acts/late-data   # one of the five beside it\n  {workspace}"
+         headwater explain mart.balance --project acts/snapshot   # one of the five beside it\n  {workspace}"
     )
 }

@@ -48,6 +48,7 @@ fn the_demonstration_ends_well_and_leaves_a_project_in_which_commands_work() {
         "backfill --project acts/backfill",
         "explain silver.balances --project acts/change-feed",
         "explain mart.balance --project acts/snapshot",
+        "status --fail-on stale --project acts/deadline",
     ] {
         let ran = run_with(&left, args, &token);
         assert_eq!(ran.exit, 0, "{args}: {ran:?}");
@@ -60,7 +61,7 @@ fn the_demonstration_ends_well_and_leaves_a_project_in_which_commands_work() {
 type Wanted = (&'static str, &'static str, fn(u64) -> bool);
 
 /// What each act has to show, by what the workspace's ledger and the tables tell.
-const FIGURES: [Wanted; 22] = [
+const FIGURES: [Wanted; 27] = [
     ("late_data", "days of silver.orders built", |found| {
         found == 3
     }),
@@ -115,6 +116,24 @@ const FIGURES: [Wanted; 22] = [
     ("snapshot", "versions that do not sum up to zero", |found| {
         found == 0
     }),
+    ("deadline", "runs that follow each change", |found| {
+        found >= 2
+    }),
+    ("deadline", "runs just in time", |found| found == 1),
+    // As late as its former runs allow on a busy machine, and within its eight seconds.
+    (
+        "deadline",
+        "ms from the first change to its start",
+        |found| found > 2_000,
+    ),
+    ("deadline", "ms from the first change to its end", |found| {
+        found <= 8_000
+    }),
+    (
+        "deadline",
+        "tables that differ from their sources",
+        |found| found == 0,
+    ),
 ];
 
 fn acts_show_what_they_must(tally: &serde_json::Value) {

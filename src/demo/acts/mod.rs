@@ -3,6 +3,7 @@
 
 mod backfill;
 mod change_feed;
+mod deadline;
 mod lakehouse;
 mod late_data;
 mod snapshot;
@@ -61,6 +62,7 @@ pub async fn run(
         show.play("backfill", backfill::play(&show)).await?,
         show.play("change_feed", change_feed::play(&show)).await?,
         show.play("snapshot", snapshot::play(&show)).await?,
+        show.play("deadline", deadline::play(&show)).await?,
     ];
     tally.kills = stage.kills();
     let ledger = stage.workspace.ledger();
