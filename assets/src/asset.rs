@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::{Check, Severity};
 use crate::diagnostic::Place;
 use crate::key::AssetKey;
-use crate::partition::{MappingSpec, Part, Partitions};
+use crate::partition::{MappingSpec, Partitions, Values};
 use crate::policy::{
     Adoption, Automation, CodeChanges, Consistency, Freshness, FullRefresh, OutsideWrites, Retry,
 };
@@ -115,12 +115,20 @@ impl Asset {
         }
     }
 
-    /// Returns the partitions by which it is built: none for an asset of which it is not known before a
-    /// look at its table which partitions it has.
+    /// Returns the partitions by which it is built or, where nobody here builds it, observed: none for an asset
+    /// of which it is not known which partitions there are to be.
     pub fn planned_partitions(&self) -> Option<&Partitions> {
-        let dynamic = |part: &Part| matches!(part, Part::Dynamic(_));
-        let partitions = self.partitions.as_ref();
-        partitions.filter(|partitions| !partitions.parts().iter().any(dynamic))
+        let is_built = self.is_built_here();
+        let is_known = |values: &Values| {
+            if is_built {
+                values.is_followed()
+            } else {
+                values.is_told()
+            }
+        };
+        self.partitions
+            .as_ref()
+            .filter(|partitions| partitions.dynamic_parts().all(is_known))
     }
 
     /// Returns the column with its event time, where it declares one.

@@ -19,6 +19,6 @@ mod sample;
 pub mod select;
 
 pub use frozen::{FreezeError, Frozen};
-pub use graph::{AssetGraph, AssetIndex};
+pub use graph::{AssetGraph, AssetIndex, NewValues};
 pub use render::tree;
 pub use select::{SelectError, SelectProblem, Selected, Selection, Unmatched};

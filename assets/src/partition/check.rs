@@ -12,7 +12,7 @@ use super::definition::Partitions;
 use super::format::{Field, Format};
 use super::key::declared_value;
 use super::part::Part;
-use super::set::{MAX_PARTS, Span};
+use super::set::{MAX_PARTS, PartitionSet, Span};
 use super::spec::{PartitionsSpec, WindowsSpec};
 use super::spec_error::{SpecError, SpecProblem};
 use super::timeline::{Clock, Schedule, Timeline, YEARS};
@@ -87,12 +87,18 @@ impl Checks {
                 return Some(Part::Keys(Values {
                     column: column?,
                     list: Arc::new(list?),
+                    there: None,
+                    is_told: true,
+                    is_followed: false,
                 }));
             }
             PartitionsSpec::Dynamic { column } => {
                 return Some(Part::Dynamic(Values {
                     column: self.column(column)?,
                     list: Arc::default(),
+                    there: Some(PartitionSet::NOTHING),
+                    is_told: false,
+                    is_followed: false,
                 }));
             }
             PartitionsSpec::Product(_) => {

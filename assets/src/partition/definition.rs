@@ -9,9 +9,10 @@ use sha2::{Digest as _, Sha256};
 use crate::delta::PartitionValue;
 
 use super::key::{self, KeyError};
+use super::known::{DynamicPart, KnownValues};
 use super::part::Part;
 use super::set::{Partition, PartitionSet, Shape, Span};
-use super::values::ValueList;
+use super::values::Values;
 use super::windows::{Grid, Window};
 
 /// How an asset divides into partitions: checked, and ready to be computed with.
@@ -51,26 +52,45 @@ impl Partitions {
         self.parts.len() > 1
     }
 
-    /// Returns the definition with the values that its table has in a `dynamic` part.
-    ///
-    /// The place of a value is its ordinal, in every set that is stored too: so the caller keeps the
-    /// list, in the order in which values were first seen, and only ever adds to its end. Values that
-    /// come twice count once; beyond [`MAX_VALUES`](super::MAX_VALUES) they are left out.
+    /// Returns the definition with values that its table has in a `dynamic` part, in the order of their
+    /// ordinals. Values that come twice count once; beyond [`MAX_VALUES`](super::MAX_VALUES) they are left out.
     #[must_use]
     pub fn with_values(
         &self,
         column: &str,
         known: impl IntoIterator<Item = PartitionValue>,
     ) -> Self {
+        let known = KnownValues::new(known.into_iter().map(|value| (value, true)));
+        let part = DynamicPart {
+            is_followed: true,
+            ..DynamicPart::of_table(known)
+        };
+        self.with_known(column, &part)
+    }
+
+    /// Returns the definition with what is known of a `dynamic` part.
+    #[must_use]
+    pub fn with_known(&self, column: &str, known: &DynamicPart) -> Self {
         let mut parts = self.parts.to_vec();
         let dynamic = parts.iter_mut().find_map(|part| match part {
             Part::Dynamic(values) if values.column.eq_ignore_ascii_case(column) => Some(values),
             Part::Dynamic(_) | Part::Keys(_) | Part::Windows(_) => None,
         });
         if let Some(values) = dynamic {
-            values.list = Arc::new(ValueList::new(known));
+            values.list = Arc::clone(&known.values.list);
+            values.there = Some(known.there.clone());
+            values.is_told = known.is_told;
+            values.is_followed = known.is_followed;
         }
         Self::of_parts(parts)
+    }
+
+    /// Returns the `dynamic` parts, in order.
+    pub fn dynamic_parts(&self) -> impl Iterator<Item = &Values> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Dynamic(values) => Some(values),
+            Part::Keys(_) | Part::Windows(_) => None,
+        })
     }
 
     /// Returns the partitions that exist: windows from the first to the last one that has ended, or
@@ -125,8 +145,8 @@ impl Partitions {
     }
 
     /// Returns a text that is the same as long as the ordinals mean the same partitions, to be stored
-    /// beside sets. Neither `start` and `end` nor columns belong to it, and of a `dynamic` part only
-    /// that it is one.
+    /// beside sets. Neither `start` and `end` nor columns belong to it; of a `dynamic` part, its column
+    /// does, whose list of values only ever grows.
     pub fn ordinals_id(&self) -> String {
         let mut hash = Sha256::new();
         for part in self.parts.iter() {
@@ -144,7 +164,10 @@ impl Partitions {
                         values.values().iter().map(PartitionValue::as_str).collect();
                     hash.update(format!("keys\n{texts:?}\n"));
                 }
-                Part::Dynamic(_) => hash.update("dynamic\n"),
+                Part::Dynamic(values) => {
+                    let column = values.column.to_lowercase();
+                    hash.update(format!("dynamic\n{column:?}\n"));
+                }
             }
         }
         let digest = hash.finalize();

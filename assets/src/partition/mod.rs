@@ -5,6 +5,7 @@
 //! - `spec`: what a declaration says; `check`: → [`Partitions`], or all that is wrong with it
 //! - `timeline`: which window an instant lies in, in any zone, and back
 //! - `definition`: which partitions there are; `key`: how they are named
+//! - `known`: which values a `dynamic` part has, as far as tables told
 //! - `mapping`: which partitions of an upstream they need, and which ones they feed
 //! - `placing`: which partitions the values in a table tell
 //! - `set`: [`PartitionSet`], as small as sets get
@@ -18,6 +19,7 @@ mod definition;
 mod extent;
 mod format;
 mod key;
+mod known;
 mod mapping;
 mod part;
 mod placing;
@@ -33,7 +35,8 @@ pub use definition::{KeyRange, Partitions};
 pub use extent::Extent;
 pub use format::{Field, Format, FormatError};
 pub use key::KeyError;
-pub use mapping::{Choice, Mapping, MappingError, MappingSpec, Needs};
+pub use known::{DynamicPart, KnownValues, OwnValues, Told};
+pub use mapping::{Choice, Followed, Mapping, MappingError, MappingSpec, Needs};
 pub use part::Part;
 pub use placing::{Outside, OutsideReason, Placed, Placing};
 pub use set::{BytesError, MAX_PARTS, Partition, PartitionRange, PartitionSet};

@@ -61,7 +61,7 @@ impl Part {
     pub(super) fn existing(&self, now: DateTime<Utc>) -> PartitionSet {
         match self {
             Self::Windows(windows) => windows.existing(now),
-            Self::Keys(values) | Self::Dynamic(values) => values.list.all(),
+            Self::Keys(values) | Self::Dynamic(values) => values.existing(),
         }
     }
 
@@ -69,7 +69,7 @@ impl Part {
     pub(super) fn ended_by(&self, instant: DateTime<Utc>) -> PartitionSet {
         match self {
             Self::Windows(windows) => windows.ended_by(instant),
-            Self::Keys(values) | Self::Dynamic(values) => values.list.all(),
+            Self::Keys(values) | Self::Dynamic(values) => values.existing(),
         }
     }
 

@@ -13,22 +13,22 @@ use super::set::{Bits, PartitionSet};
 pub const MAX_VALUES: usize = 1_000_000;
 
 /// Values in an order that is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ValueList {
     values: Vec<PartitionValue>,
     places: BTreeMap<PartitionValue, i32>,
 }
 
-impl ValueList {
-    /// Takes values in their order, each once, as many as there may be.
-    pub(super) fn new(values: impl IntoIterator<Item = PartitionValue>) -> Self {
-        let mut list = Self::default();
-        for value in values {
-            list.add(value);
-        }
-        list
+/// The places follow from the values.
+impl PartialEq for ValueList {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
     }
+}
 
+impl Eq for ValueList {}
+
+impl ValueList {
     /// Adds a value at the end, unless it is there; returns whether it was added.
     pub(super) fn add(&mut self, value: PartitionValue) -> bool {
         let Some(place) = i32::try_from(self.values.len())
@@ -76,6 +76,12 @@ impl ValueList {
 pub struct Values {
     pub(super) column: String,
     pub(super) list: Arc<ValueList>,
+    /// Those that exist, of a `dynamic` part; all of a list that is declared.
+    pub(super) there: Option<PartitionSet>,
+    /// Whether it is known which values there are.
+    pub(super) is_told: bool,
+    /// Whether all values come from inputs, of a `dynamic` part.
+    pub(super) is_followed: bool,
 }
 
 impl Values {
@@ -87,6 +93,29 @@ impl Values {
     /// Returns the values that are known, in the order of their ordinals.
     pub fn values(&self) -> &[PartitionValue] {
         self.list.values()
+    }
+
+    /// Returns those that exist.
+    pub(super) fn existing(&self) -> PartitionSet {
+        self.there.clone().unwrap_or_else(|| self.list.all())
+    }
+
+    /// Returns whether it is known which values there are: of a `dynamic` part, not before somebody says so.
+    pub fn is_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// Returns whether all values come from inputs: of a `dynamic` part, not before somebody says so.
+    pub fn is_followed(&self) -> bool {
+        self.is_followed
+    }
+
+    /// Returns the values that exist, in the order of their ordinals.
+    pub fn existing_values(&self) -> impl Iterator<Item = &PartitionValue> {
+        let existing = self.existing();
+        let values = (0..).zip(self.list.values());
+        let there = values.filter(move |(place, _)| existing.holds(&[*place]));
+        there.map(|(_, value)| value)
     }
 
     /// Returns the ordinal of a value; `None` where it is not in the list.

@@ -4,6 +4,7 @@
 //! out for the rest of it, and only then the graph is refused.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use assets::{Asset, AssetKind, Consume, Diagnostic, Evidence, Place, did_you_mean};
 
@@ -12,7 +13,7 @@ use super::cycle::{self, Edge};
 use super::inputs::{TooManyInputs, inputs};
 use super::mappings;
 use super::order::{Order, order};
-use super::{AssetGraph, AssetIndex, all_indices};
+use super::{AssetGraph, AssetIndex, Edges, all_indices};
 
 /// The most dangling upstreams that get a suggestion: each one is a search through all keys.
 const MAX_SUGGESTIONS: usize = 50;
@@ -63,15 +64,28 @@ fn finish(
 ) -> Result<AssetGraph, Vec<Diagnostic>> {
     let inputs = inputs(&assets, &upstreams, &order.sorted)
         .map_err(|excess| vec![too_many_inputs(&assets, excess)])?;
+    let assets: Vec<Arc<Asset>> = assets.into_iter().map(Arc::new).collect();
     let mappings = mappings::all(&assets, &upstreams, &inputs)?;
+    let is_dynamic = |index: &&AssetIndex| {
+        let partitions = assets.get(index.position())?.partitions.as_ref()?;
+        partitions.dynamic_parts().next()
+    };
+    let sorted = order.sorted.iter();
+    let dynamic = sorted
+        .filter(|index| is_dynamic(index).is_some())
+        .copied()
+        .collect();
     Ok(AssetGraph {
         assets,
-        upstreams,
-        downstreams,
-        inputs,
         mappings,
-        order,
-        warnings,
+        edges: Arc::new(Edges {
+            upstreams,
+            downstreams,
+            inputs,
+            order,
+            warnings,
+            dynamic,
+        }),
     })
 }
 

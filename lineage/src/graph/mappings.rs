@@ -4,6 +4,7 @@
 //! of which no side has partitions have no mapping and cost nothing here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assets::partition::{Mapping, MappingError, MappingSpec};
 use assets::{Asset, Diagnostic, Place};
@@ -14,11 +15,28 @@ use super::{AssetIndex, all_indices};
 
 /// The mappings of assets onto their inputs, of those that have any.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Mappings(BTreeMap<AssetIndex, Box<[Mapping]>>);
+pub(super) struct Mappings(BTreeMap<AssetIndex, Arc<[Mapping]>>);
 
 impl Mappings {
     pub(super) fn of(&self, index: AssetIndex) -> Option<&[Mapping]> {
         self.0.get(&index).map(AsRef::as_ref)
+    }
+
+    /// Makes the mappings of an asset anew, by what is known of both sides now.
+    pub(super) fn renew(&mut self, edges: &EdgesOf<'_>, index: AssetIndex) {
+        if let Some(mappings) = self.0.get_mut(&index) {
+            let tables = edges.inputs.of(index).iter();
+            let tables =
+                tables.filter_map(|input| edges.assets.get(input.position()).zip(Some(*input)));
+            let renewed: Vec<Mapping> = tables
+                .zip(mappings.iter())
+                // What fitted still does: nothing of what is declared has changed.
+                .map(|((input, at), old)| {
+                    edges.mapping((input, at)).unwrap_or_else(|_| old.clone())
+                })
+                .collect();
+            *mappings = renewed.into();
+        }
     }
 }
 
@@ -28,7 +46,7 @@ impl Mappings {
 ///
 /// Every edge whose sides do not fit together, or leave more than one choice (`G007`).
 pub(super) fn all(
-    assets: &[Asset],
+    assets: &[Arc<Asset>],
     upstreams: &Adjacency,
     inputs: &Inputs,
 ) -> Result<Mappings, Vec<Diagnostic>> {
@@ -48,14 +66,14 @@ pub(super) fn all(
             problems.extend(needless(asset));
             continue;
         }
-        let edges = Edges {
+        let edges = EdgesOf {
             assets,
             asset,
             upstreams: upstreams.of(index),
             inputs,
         };
         let found = tables.iter().filter_map(|input| {
-            let input = assets.get(input.position()).zip(Some(*input))?;
+            let input = (assets.get(input.position())?.as_ref(), *input);
             match edges.mapping(input) {
                 Ok(mapping) => Some(mapping),
                 Err(problem) => {
@@ -86,15 +104,16 @@ fn needless(asset: &Asset) -> Vec<Diagnostic> {
 }
 
 /// The edges into one asset.
-struct Edges<'a> {
-    assets: &'a [Asset],
-    asset: &'a Asset,
-    upstreams: &'a [AssetIndex],
-    inputs: &'a Inputs,
+pub(super) struct EdgesOf<'a> {
+    pub(super) assets: &'a [Arc<Asset>],
+    pub(super) asset: &'a Asset,
+    pub(super) upstreams: &'a [AssetIndex],
+    pub(super) inputs: &'a Inputs,
 }
 
-impl Edges<'_> {
-    fn mapping(&self, (input, index): (&Asset, AssetIndex)) -> Result<Mapping, Box<Diagnostic>> {
+impl EdgesOf<'_> {
+    /// Returns the mapping onto one input.
+    pub(super) fn mapping(&self, (input, index): (&Asset, AssetIndex)) -> Result<Mapping, Box<Diagnostic>> {
         let (own, others) = (self.asset.partitions.as_ref(), input.partitions.as_ref());
         let mut chosen: Option<Mapping> = None;
         for (spec, place) in self.ways_to(index) {

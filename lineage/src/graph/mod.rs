@@ -5,7 +5,8 @@
 //! through views and ephemeral models, which have no data of their own.
 //!
 //! Everything is computed once, when the graph is built; a built graph does not change, has no
-//! cycle, and answers with slices. Nothing in here recurses: a chain of 100,000 assets is
+//! cycle, and answers with slices. What becomes known of partitions makes another one, which shares what
+//! stays (`dynamic`). Nothing in here recurses: a chain of 100,000 assets is
 //! as welcome as a table with 100,000 readers.
 //!
 //! Beside the assets themselves a graph keeps 28 bytes per asset, 8 per logical edge and 8 per
@@ -14,6 +15,7 @@
 mod adjacency;
 mod build;
 mod cycle;
+mod dynamic;
 mod inputs;
 mod mappings;
 mod order;
@@ -23,6 +25,7 @@ mod set;
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use assets::partition::Mapping;
 use assets::{Asset, Diagnostic, Evidence, Upstream};
@@ -31,6 +34,8 @@ use adjacency::Adjacency;
 use inputs::Inputs;
 use mappings::Mappings;
 use order::Order;
+
+pub use dynamic::NewValues;
 pub(crate) use set::AssetSet;
 
 /// The place of one asset in the key order of its graph.
@@ -58,19 +63,27 @@ fn position(offset: u32) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
-/// The assets of one environment and their edges.
+/// The assets of one environment and their edges. Cheap to clone, by a count of each asset.
 ///
 /// Invariant: keys are unique, every upstream is an asset of the graph, the logical edges have no
 /// cycle, and the upstreams of each asset stand in key order without duplicates.
 #[derive(Debug, Clone)]
 pub struct AssetGraph {
-    assets: Vec<Asset>,
+    assets: Vec<Arc<Asset>>,
+    edges: Arc<Edges>,
+    mappings: Mappings,
+}
+
+/// What does not change with what is known of partitions.
+#[derive(Debug)]
+struct Edges {
     upstreams: Adjacency,
     downstreams: Adjacency,
     inputs: Inputs,
-    mappings: Mappings,
     order: Order,
     warnings: Vec<Diagnostic>,
+    /// The assets of which the values of some partitions are told by tables alone, in topological order.
+    dynamic: Vec<AssetIndex>,
 }
 
 impl AssetGraph {
@@ -92,7 +105,7 @@ impl AssetGraph {
 
     /// Returns what is probably not as meant, though the graph works.
     pub fn warnings(&self) -> &[Diagnostic] {
-        &self.warnings
+        &self.edges.warnings
     }
 
     /// Returns the number of assets.
@@ -129,12 +142,12 @@ impl AssetGraph {
 
     /// Returns the direct logical upstreams, in key order.
     pub fn upstreams(&self, index: AssetIndex) -> &[AssetIndex] {
-        self.upstreams.of(index)
+        self.edges.upstreams.of(index)
     }
 
     /// Returns the direct logical downstreams, in key order.
     pub fn downstreams(&self, index: AssetIndex) -> &[AssetIndex] {
-        self.downstreams.of(index)
+        self.edges.downstreams.of(index)
     }
 
     /// Returns the direct logical upstreams with what was declared about each edge, in key order.
@@ -142,7 +155,7 @@ impl AssetGraph {
         &self,
         index: AssetIndex,
     ) -> impl Iterator<Item = (AssetIndex, &Upstream)> + use<'_> {
-        let upstreams = self.upstreams.of(index).iter().copied();
+        let upstreams = self.edges.upstreams.of(index).iter().copied();
         upstreams.zip(&self.asset(index).upstreams)
     }
 
@@ -151,7 +164,7 @@ impl AssetGraph {
     ///
     /// Views have inputs, too: the tables that they show. An exposure is nobody's input.
     pub fn inputs(&self, index: AssetIndex) -> &[AssetIndex] {
-        self.inputs.of(index)
+        self.edges.inputs.of(index)
     }
 
     /// Returns how the partitions of an asset and of one of its [`inputs`](Self::inputs) belong together;
@@ -169,18 +182,18 @@ impl AssetGraph {
 
     /// Returns the assets among whose [`inputs`](Self::inputs) this one is, in key order.
     pub fn readers(&self, index: AssetIndex) -> &[AssetIndex] {
-        self.inputs.readers.of(index)
+        self.edges.inputs.readers.of(index)
     }
 
     /// Returns all assets with every logical upstream before its downstreams: by
     /// [`depth`](Self::depth), and in key order within one depth.
     pub fn topological_order(&self) -> &[AssetIndex] {
-        &self.order.sorted
+        &self.edges.order.sorted
     }
 
     /// Returns the number of edges on the longest logical path from an asset without upstreams.
     pub fn depth(&self, index: AssetIndex) -> u32 {
-        self.order
+        self.edges.order
             .depths
             .get(index.position())
             .copied()
@@ -211,18 +224,18 @@ impl AssetGraph {
 
     /// Returns who says that `downstream` reads `upstream`; empty where there is no such edge.
     pub fn evidence(&self, upstream: AssetIndex, downstream: AssetIndex) -> &[Evidence] {
-        let found = self.upstreams.of(downstream).binary_search(&upstream).ok();
+        let found = self.edges.upstreams.of(downstream).binary_search(&upstream).ok();
         found
             .and_then(|at| self.asset(downstream).upstreams.get(at))
             .map_or(&[], |edge| edge.evidence.as_slice())
     }
 
     pub(crate) fn ancestors_within(&self, seeds: &[AssetIndex], steps: u32) -> AssetSet {
-        self.upstreams.reach(seeds, steps)
+        self.edges.upstreams.reach(seeds, steps)
     }
 
     pub(crate) fn descendants_within(&self, seeds: &[AssetIndex], steps: u32) -> AssetSet {
-        self.downstreams.reach(seeds, steps)
+        self.edges.downstreams.reach(seeds, steps)
     }
 }
 

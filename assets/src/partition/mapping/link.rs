@@ -1,5 +1,7 @@
 //! How a part of the downstream and a part of the upstream are linked.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use crate::delta::PartitionValue;
@@ -142,9 +144,11 @@ fn latest(part: &Part, now: DateTime<Utc>) -> PartitionSet {
 }
 
 /// Returns the places in one list of the values that have places in another.
-fn translate(set: &PartitionSet, from: &Values, to: &Values) -> PartitionSet {
+pub(super) fn translate(set: &PartitionSet, from: &Values, to: &Values) -> PartitionSet {
     let bits = match &set.0 {
-        Shape::Values(bits) if from.list == to.list => bits.clone(),
+        Shape::Values(bits) if Arc::ptr_eq(&from.list, &to.list) || from.list == to.list => {
+            bits.clone()
+        }
         Shape::Values(bits) => {
             let values = bits.iter().filter_map(|place| from.list.get(place));
             Bits::of_places(values.filter_map(|value| to.list.place(value)))

@@ -27,6 +27,7 @@ use crate::delta::PartitionValue;
 use super::definition::{Partitions, combine};
 use super::part::Part;
 use super::set::{PartitionSet, Shape};
+use super::values::Values;
 use link::Link;
 
 /// The relation between the partitions of an asset and those of one of its upstreams.
@@ -47,7 +48,31 @@ enum Rule {
     /// Parts of both sides are linked.
     Links(Vec<LinkedParts>),
     /// Partitions of the downstream, each with those that it needs.
-    Table(Vec<(PartitionSet, PartitionSet)>),
+    Table(Vec<Row>),
+}
+
+/// A row of a table of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    /// The partition of the downstream; none yet, for a value that it is still to get.
+    own: PartitionSet,
+    /// What it needs.
+    needed: PartitionSet,
+    /// The value that the partition is of, where the downstream is `dynamic`.
+    value: Option<PartitionValue>,
+}
+
+/// What a `dynamic` part of the downstream takes over from the upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followed<'a> {
+    /// The column of the part.
+    pub column: &'a str,
+    /// The values that exist because of the upstream, of those that the downstream knows.
+    pub there: PartitionSet,
+    /// Those that it does not know yet: partitions that are still to come.
+    pub new: Vec<PartitionValue>,
+    /// Whether the upstream tells which values it has.
+    pub is_told: bool,
 }
 
 /// A part of each side by their places, and how they are linked.
@@ -90,9 +115,9 @@ impl Mapping {
                 };
             }
             (Some(_), Rule::Table(table)) => {
-                let rows = table.iter().filter(|(key, _)| key.meets(&partitions));
+                let rows = table.iter().filter(|row| row.own.meets(&partitions));
                 return Needs {
-                    partitions: PartitionSet::union_of(rows.map(|(_, needed)| needed.clone())),
+                    partitions: PartitionSet::union_of(rows.map(|row| row.needed.clone())),
                     ..Needs::default()
                 };
             }
@@ -150,8 +175,8 @@ impl Mapping {
         let (downstream, upstream, links) = match (&self.downstream, &self.upstream, &self.rule) {
             _ if partitions.is_empty() => return PartitionSet::NOTHING,
             (_, _, Rule::Table(table)) => {
-                let rows = table.iter().filter(|(_, needed)| needed.meets(&partitions));
-                return PartitionSet::union_of(rows.map(|(key, _)| key.clone()));
+                let rows = table.iter().filter(|row| row.needed.meets(&partitions));
+                return PartitionSet::union_of(rows.map(|row| row.own.clone()));
             }
             (_, _, Rule::All) | (_, None, _) => return PartitionSet::EVERYTHING,
             (downstream, Some(upstream), Rule::Links(links)) => (downstream, upstream, links),
@@ -187,36 +212,73 @@ impl Mapping {
         narrow(self.downstream.as_ref(), &fed)
     }
 
-    /// Returns the values that an upstream has in a part that a `dynamic` part of the downstream
-    /// follows, and that the downstream does not know yet, with its column: partitions that are still
-    /// to come. Whoever keeps the list adds them, see [`Partitions::with_values`].
-    pub fn new_values(&self) -> Vec<(&str, Vec<PartitionValue>)> {
-        let (Some(downstream), Some(upstream), Rule::Links(links)) =
-            (&self.downstream, &self.upstream, &self.rule)
-        else {
+    /// Returns what the `dynamic` parts of the downstream take over from the upstream: those that are linked to
+    /// values of it, and that of a table of keys.
+    pub fn followed(&self) -> Vec<Followed<'_>> {
+        let (Some(downstream), Some(upstream)) = (&self.downstream, &self.upstream) else {
             return Vec::new();
         };
-        let pairs = links.iter().filter_map(|linked| {
-            let own = downstream.parts().get(linked.downstream?)?;
-            Some((own, upstream.parts().get(linked.upstream)?))
-        });
-        let new = pairs.filter_map(|(own, others)| match (own, others) {
-            (Part::Dynamic(own), Part::Keys(others) | Part::Dynamic(others)) => {
-                let others = others
-                    .values()
-                    .iter()
-                    .filter(|value| own.ordinal(value).is_none());
-                Some((own.column(), others.cloned().collect()))
+        match &self.rule {
+            Rule::All => Vec::new(),
+            Rule::Table(table) => followed_by_table(table, downstream, upstream)
+                .into_iter()
+                .collect(),
+            Rule::Links(links) => {
+                let followed = links.iter().filter_map(|linked| {
+                    let own = downstream.parts().get(linked.downstream?)?;
+                    let other = upstream.parts().get(linked.upstream)?;
+                    match (own, other) {
+                        (Part::Dynamic(own), Part::Keys(other) | Part::Dynamic(other)) => {
+                            Some(followed(own, other))
+                        }
+                        (Part::Dynamic(_) | Part::Keys(_) | Part::Windows(_), _) => None,
+                    }
+                });
+                followed.collect()
             }
-            (Part::Dynamic(_) | Part::Keys(_) | Part::Windows(_), _) => None,
-        });
-        new.filter(|(_, values): &(_, Vec<_>)| !values.is_empty())
-            .collect()
+        }
     }
 
     fn downstream_parts(&self) -> &[Part] {
         parts_of(self.downstream.as_ref())
     }
+}
+
+fn followed<'a>(own: &'a Values, other: &Values) -> Followed<'a> {
+    let there = link::translate(&other.existing(), other, own);
+    let is_all = there.count() == other.existing().count();
+    let new = other
+        .existing_values()
+        .filter(|value| !is_all && own.ordinal(value).is_none());
+    Followed {
+        column: own.column(),
+        new: new.cloned().collect(),
+        there,
+        is_told: other.is_told(),
+    }
+}
+
+fn followed_by_table<'a>(
+    table: &[Row],
+    downstream: &'a Partitions,
+    upstream: &Partitions,
+) -> Option<Followed<'a>> {
+    let [Part::Dynamic(own)] = downstream.parts() else {
+        return None;
+    };
+    let existing = combine(upstream.parts().iter().map(|part| match part {
+        // Whether a window has come decides when something is built, not whether it is.
+        Part::Windows(_) => part.everything(),
+        Part::Keys(values) | Part::Dynamic(values) => values.existing(),
+    }));
+    let rows = || table.iter().filter(|row| row.needed.meets(&existing));
+    let is_new = |row: &&Row| row.own.is_empty();
+    Some(Followed {
+        column: own.column(),
+        there: PartitionSet::union_of(rows().map(|row| row.own.clone())),
+        new: rows().filter(is_new).filter_map(|row| row.value.clone()).collect(),
+        is_told: upstream.dynamic_parts().all(Values::is_told),
+    })
 }
 
 fn parts_of(partitions: Option<&Partitions>) -> &[Part] {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::partition::definition::Partitions;
-use crate::partition::key::KeyError;
+use crate::partition::key::{KeyError, declared_value};
 use crate::partition::part::Part;
 use crate::partition::set::PartitionSet;
 
 use super::infer::{self, link_of};
 use super::link::Link;
 use super::refused::MappingError;
-use super::{LinkedParts, Mapping, Rule};
+use super::{LinkedParts, Mapping, Row, Rule};
 
 /// Which partitions of an upstream one partition needs, as a declaration spells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,12 +218,20 @@ fn keys(
     };
     let mut rows = Vec::with_capacity(table.len());
     for (key, needed) in table {
-        let key = set(downstream, key, "the asset")?;
+        let value = match downstream.parts() {
+            [Part::Dynamic(_)] => Some(declared_value(key)),
+            _ => None,
+        };
+        let own = set(downstream, key, "the asset")?;
         let needed: Result<Vec<PartitionSet>, _> = needed
             .iter()
             .map(|text| set(upstream, text, "the upstream"))
             .collect();
-        rows.push((key, PartitionSet::union_of(needed?)));
+        rows.push(Row {
+            own,
+            needed: PartitionSet::union_of(needed?),
+            value,
+        });
     }
     Ok(Rule::Table(rows))
 }

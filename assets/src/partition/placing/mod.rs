@@ -50,6 +50,8 @@ enum Source {
     Fields(Vec<(usize, Format)>),
     /// A value, by its place, with the ordinals of those in the list.
     Value(usize, BTreeMap<PartitionValue, i32>),
+    /// A value that the list has just as files spell it, by its place.
+    Seen(usize),
     /// Nothing that every file has.
     Nothing,
 }
@@ -134,10 +136,12 @@ impl Placing {
                     Source::Fields(found.collect())
                 }
             },
-            Part::Keys(values) | Part::Dynamic(values) => find(values.column())
-                .map_or(Source::Nothing, |(at, column)| {
-                    Source::Value(at, by_spelling(values, &column.data_type))
-                }),
+            Part::Keys(values) => find(values.column()).map_or(Source::Nothing, |(at, column)| {
+                Source::Value(at, by_spelling(values, &column.data_type))
+            }),
+            // Its values were taken from files as they are.
+            Part::Dynamic(values) => find(values.column())
+                .map_or(Source::Nothing, |(at, _)| Source::Seen(at)),
         };
         Self {
             sources: partitions.parts().iter().map(source).collect(),
@@ -150,7 +154,7 @@ impl Placing {
     pub fn is_told_by_files(&self) -> bool {
         let mut sources = self.sources.iter();
         sources.all(|source| match source {
-            Source::Time(..) | Source::Value(..) => true,
+            Source::Time(..) | Source::Value(..) | Source::Seen(_) => true,
             Source::Fields(fields) => !fields.is_empty(),
             Source::Nothing => false,
         })
@@ -226,8 +230,7 @@ impl Placing {
     }
 
     /// Returns the values that a table has in a `dynamic` part and that are not known yet, with its
-    /// column, in the order in which they come. Whoever keeps the list adds them to its end, see
-    /// [`Partitions::with_values`].
+    /// column, in the order in which they come.
     pub fn new_values(placed: &Placed) -> BTreeMap<&str, Vec<PartitionValue>> {
         let mut new: BTreeMap<&str, Vec<PartitionValue>> = BTreeMap::new();
         let outside = placed.outside.iter();
@@ -273,24 +276,36 @@ fn find(part: &Part, source: &Source, tuple: &PartitionTuple) -> Found {
             let column = part.columns().first().copied().unwrap_or_default();
             (!values.is_empty()).then(|| time::several(windows, column, &values))
         }
-        (Part::Keys(values) | Part::Dynamic(values), Source::Value(at, places)) => {
-            value(*at).map(|value| match places.get(value) {
-                Some(place) => Found::Set(part.set_of(Span {
-                    start: *place,
-                    end: place.saturating_add(1),
-                })),
-                None => Found::Outside(Outside {
-                    column: values.column().to_owned(),
-                    value: value.clone(),
-                    reason: match part {
-                        Part::Dynamic(_) => OutsideReason::NotKnown,
-                        Part::Keys(_) | Part::Windows(_) => OutsideReason::NotListed,
-                    },
-                }),
-            })
-        }
-        (Part::Windows(_), Source::Value(..))
-        | (Part::Keys(_) | Part::Dynamic(_), Source::Time(..) | Source::Fields(_)) => None,
+        (Part::Keys(values), Source::Value(at, places)) => value(*at).map(|value| {
+            let place = places.get(value).copied();
+            listed(part, values, (value, place), OutsideReason::NotListed)
+        }),
+        (Part::Dynamic(values), Source::Seen(at)) => value(*at).map(|value| {
+            let place = values.ordinal(value);
+            listed(part, values, (value, place), OutsideReason::NotKnown)
+        }),
+        (Part::Windows(_), Source::Value(..) | Source::Seen(_))
+        | (Part::Keys(_), Source::Time(..) | Source::Fields(_) | Source::Seen(_))
+        | (Part::Dynamic(_), Source::Time(..) | Source::Fields(_) | Source::Value(..)) => None,
     };
     found.unwrap_or(Found::Set(PartitionSet::EVERYTHING))
+}
+
+fn listed(
+    part: &Part,
+    values: &Values,
+    (value, place): (&PartitionValue, Option<i32>),
+    reason: OutsideReason,
+) -> Found {
+    match place {
+        Some(place) => Found::Set(part.set_of(Span {
+            start: place,
+            end: place.saturating_add(1),
+        })),
+        None => Found::Outside(Outside {
+            column: values.column().to_owned(),
+            value: value.clone(),
+            reason,
+        }),
+    }
 }

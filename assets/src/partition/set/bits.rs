@@ -53,12 +53,12 @@ impl Bits {
         self.0.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
-    pub(super) fn contains(&self, place: i32) -> bool {
+    pub(in super::super) fn contains(&self, place: i32) -> bool {
         let word = position(place).and_then(|(word, bit)| Some((self.0.get(word)?, bit)));
         word.is_some_and(|(word, bit)| word >> bit & 1 == 1)
     }
 
-    pub(super) fn union(&self, other: &Self) -> Self {
+    pub(in super::super) fn union(&self, other: &Self) -> Self {
         let (long, short) = if self.0.len() >= other.0.len() {
             (&self.0, &other.0)
         } else {

@@ -290,10 +290,10 @@ fn values_are_the_same_whatever_their_places() {
     let (down, up) = (tenants(&["a", "b"]), tenants(&["c", "b"]));
     assert_eq!(feeds(None, &down, &up, "b"), ["b..b 1"]);
     let mapping = mapping(None, &down, &up);
-    assert_eq!(
-        mapping.new_values(),
-        [("tenant", vec![PartitionValue::from(Some("c".into()))])]
-    );
+    let [followed] = mapping.followed().try_into().unwrap();
+    assert_eq!(followed.column, "tenant");
+    assert_eq!(followed.new, [PartitionValue::from(Some("c".into()))]);
+    assert_eq!(followed.there.count(), Some(1), "b");
 }
 
 #[test]
