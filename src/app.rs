@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use assets::Asset;
 use assets::dbt::TestResults;
 use assets::declaration::Connection;
 use assets::delta::contents::Watch;
@@ -32,7 +33,7 @@ use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, Statements, 
 use crate::project::Loaded;
 use crate::reconcile::{LEASE_LIFETIME, Scope, World};
 use crate::secret::Secret;
-use crate::state::Lease;
+use crate::state::{Lease, Memory};
 use crate::store::codes::{BUSY, code_of};
 use crate::store::{OpenMode, Place, Rebuilt, Restore, Restored, Store, back_up, rebuild, restore};
 
@@ -199,6 +200,12 @@ impl App {
             clock,
             random,
         })
+    }
+
+    /// Takes in what is remembered of the values of partitions that only tables tell.
+    pub fn learn(&mut self, memory: &Memory) {
+        let known = |asset: &Asset, column: &str| memory.own_values(&asset.key, column);
+        self.graph = self.graph.with_values(known);
     }
 
     /// Returns the clock in use.

@@ -17,7 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::state::{
     BackfillError, BackfillNews, Build, BuiltPartitions, CatalogLocation, CheckResult, Compaction,
     Consumed, Cut, DataCommit, DeadlineVerdict, Intent, IntentId, IntentState, Learned, Lease,
-    Memory, Observation, RunId, Search, Settlement,
+    Memory, Observation, RunId, Search, Settlement, ValueNews,
 };
 
 /// The time.
@@ -471,6 +471,8 @@ pub struct Sighting {
     pub forget_commits: bool,
     /// What is new about the table's partitions.
     pub partitions: PartitionNews,
+    /// What is new about the values of `dynamic` partitions.
+    pub values: Vec<ValueNews>,
     /// Which partitions of the asset have content, where that is news.
     pub built: Option<BuiltPartitions>,
     /// The code that an asset is taken to have been built with of which none was known.

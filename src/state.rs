@@ -8,6 +8,7 @@ mod checked;
 mod extents;
 mod positions;
 mod provenance;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,6 +32,7 @@ pub use checked::{CheckResult, CheckResults, CheckStatus};
 pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
 pub use positions::{FullRefreshRequest, PushRefused, Pushed, PushedWord, Pusher};
 pub use provenance::{Lost, Provenance, RootVersion};
+pub use values::{ValueNews, Values, told};
 
 /// Everything the planner and the protocol need to know of the past.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +64,8 @@ pub struct Memory {
     pub checks: CheckResults,
     /// The assets that a person wants built anew in full, until a run did.
     pub full_refreshes: BTreeMap<AssetKey, FullRefreshRequest>,
+    /// The values of `dynamic` partitions.
+    pub values: Values,
     /// Backfills that are not at their end, the oldest first.
     pub backfills: Vec<Backfill>,
 }

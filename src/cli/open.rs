@@ -8,8 +8,10 @@ use super::Context;
 use super::diagnostics::{load_project, require_ok};
 use crate::app::App;
 use crate::error::CommandError;
+use crate::ports::State;
 
-/// Loads the project of a command and puts it together; `at` stops its clock.
+/// Loads the project of a command and puts it together, with what is remembered of the values of partitions;
+/// `at` stops its clock.
 ///
 /// # Errors
 ///
@@ -17,7 +19,14 @@ use crate::error::CommandError;
 pub(super) fn load_app(context: &Context, at: Option<DateTime<Utc>>) -> Result<App, CommandError> {
     let loaded = load_project(context)?;
     require_ok(context, &loaded)?;
-    App::new(loaded, &context.variables, at)
+    let mut app = App::new(loaded, &context.variables, at)?;
+    // What cannot be read is told by the command that needs it.
+    if !app.graph.dynamic().is_empty()
+        && let Ok(memory) = app.read_state().and_then(|store| store.load())
+    {
+        app.learn(&memory);
+    }
+    Ok(app)
 }
 
 /// Returns the files whose changes change the project of a command.

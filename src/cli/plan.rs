@@ -48,7 +48,7 @@ impl PlanArgs {
 
 pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, CommandError> {
     let selection = select::parse(&args.select)?;
-    let app = load_app(context, args.at.at)?;
+    let mut app = load_app(context, args.at.at)?;
     let store = app.copy_state()?;
     let only = selected(context, &app, &store.load()?, &selection)?;
     let lease = app.take_lease(&store)?;
@@ -62,13 +62,9 @@ pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Comm
         &mut remembered,
     )
     .await?;
-    show(
-        context,
-        &app,
-        &report,
-        &store.load()?,
-        (only.as_ref(), args.all),
-    )?;
+    let memory = store.load()?;
+    app.learn(&memory);
+    show(context, &app, &report, &memory, (only.as_ref(), args.all))?;
     let has_work = !report.plan.requests.is_empty();
     Ok(
         match (args.detailed_exitcode && has_work, report.unknown > 0) {

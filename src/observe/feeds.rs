@@ -86,6 +86,7 @@ pub(super) fn quiet(asset: AssetKey, observation: Observation) -> Sighting {
         build: None,
         forget_commits: false,
         partitions: PartitionNews::Nothing,
+        values: Vec::new(),
         built: None,
         code_version: None,
         schema: None,

@@ -214,6 +214,7 @@ impl History<'_> {
                     build: None,
                     forget_commits: false,
                     partitions: PartitionNews::Nothing,
+                    values: Vec::new(),
                     built: None,
                     code_version: None,
                     schema: None,

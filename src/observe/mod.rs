@@ -6,6 +6,7 @@
 
 mod anew;
 mod code;
+mod dynamic;
 mod event_time;
 mod feeds;
 mod history;
@@ -128,6 +129,8 @@ pub async fn observe(
         }
     }
     anew::complete(eyes, memory, &locations, pass, &mut seen).await;
+    let learned = dynamic::learn(graph, memory, &mut seen);
+    let graph = learned.as_ref().unwrap_or(graph);
     placed::take_over(graph, memory, now, &mut seen);
     code::take_over(graph, memory, &mut seen);
     for found in &mut seen {

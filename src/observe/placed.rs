@@ -74,7 +74,7 @@ pub(super) fn place(graph: &AssetGraph, memory: &Memory, now: DateTime<Utc>, see
     };
     let asset = graph.asset(index);
     let (Some(definition), Some(head)) = (
-        asset.planned_partitions(),
+        asset.partitions.as_ref(),
         seen.sighting.observation.head.clone(),
     ) else {
         return;
@@ -91,7 +91,7 @@ pub(super) fn place(graph: &AssetGraph, memory: &Memory, now: DateTime<Utc>, see
             });
         }
     }
-    if seen.sighting.built.is_some() {
+    if seen.sighting.built.is_some() || asset.planned_partitions().is_none() {
         return;
     }
     // Until its files are counted, nobody knows which partitions it has.

@@ -151,6 +151,7 @@ pub(super) fn seen(key: &AssetKey, observation: Observation, commits: Vec<Commit
         build: None,
         forget_commits: false,
         partitions: PartitionNews::Nothing,
+        values: Vec::new(),
         built: None,
         code_version: None,
         schema: None,

@@ -216,7 +216,8 @@ pub(super) fn request(
         let known = known.filter(|_| !full_refresh);
         let version = known.and_then(|known| match (set, newest) {
             (Some(set), Some(newest)) => known.least_of(set, &newest.version.table_id),
-            (Some(_) | None, _) => known.version.as_ref(),
+            (Some(_), None) => known.version.as_ref(),
+            (None, _) => known.as_whole(),
         });
         consumed.insert(key.clone(), version.cloned());
     }

@@ -160,7 +160,7 @@ fn outdated(asset: &Asset, build: Option<&Build>, definition: &Partitions) -> Pa
 #[derive(Clone, Copy)]
 pub(super) struct Edge<'a> {
     pub(super) mapping: &'a Mapping,
-    /// How the partitions of the input are defined, where it is built by them.
+    /// How the partitions of the input are defined, where it has any.
     pub(super) input: Option<&'a Partitions>,
     pub(super) now: DateTime<Utc>,
 }
@@ -322,7 +322,7 @@ pub(super) fn edge(
 ) -> Option<Edge<'_>> {
     Some(Edge {
         mapping: graph.mapping(index, input)?,
-        input: graph.asset(input).planned_partitions(),
+        input: graph.asset(input).partitions.as_ref(),
         now,
     })
 }

@@ -513,7 +513,7 @@ fn compare<'a>(
 ) -> Option<Behind<'a>> {
     // What cannot be read now, or is gone, keeps its last good commits: those still count as changes.
     let newest = commits.last()?;
-    let version = consumed.and_then(|consumed| consumed.version.as_ref());
+    let version = consumed.and_then(Consumed::as_whole);
     let is_consumed = |commit: &DataCommit| {
         version.is_some_and(|version| {
             commit.version.table_id == version.table_id && commit.version.version <= version.version

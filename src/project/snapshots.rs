@@ -19,7 +19,7 @@ pub(super) fn check(graph: &AssetGraph, tasks: &Tasks) -> Vec<Diagnostic> {
 }
 
 fn by_partitions(asset: &Asset) -> Option<Diagnostic> {
-    asset.planned_partitions()?;
+    asset.partitions.as_ref()?;
     let message = format!(
         "`consistency: snapshot` of `{}` cannot be kept by this version: it is built by partitions",
         asset.key

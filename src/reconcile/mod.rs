@@ -13,8 +13,10 @@ mod trigger;
 
 use std::collections::BTreeSet;
 
+use assets::Asset;
 use assets::dbt::TestResults;
 use assets::declaration::Limits;
+use assets::partition::{OwnValues, Partitions};
 use assets::task::Tasks;
 use chrono::TimeDelta;
 use lineage::{AssetGraph, AssetIndex, Frozen};
@@ -71,6 +73,19 @@ pub struct Scope<'a> {
     pub windows: Windows,
 }
 
+impl<'a> Scope<'a> {
+    /// Returns the same for the same assets of which more is known, where it is.
+    fn known_as<'b>(self, graph: Option<&'b AssetGraph>) -> Scope<'b>
+    where
+        'a: 'b,
+    {
+        Scope {
+            graph: graph.unwrap_or(self.graph),
+            ..self
+        }
+    }
+}
+
 /// How long a lease lasts without being renewed: longer than a pass takes, shorter than anybody
 /// wants to wait for a crashed holder's successor.
 pub const LEASE_LIFETIME: TimeDelta = TimeDelta::minutes(2);
@@ -80,6 +95,15 @@ pub const LEASE_LIFETIME: TimeDelta = TimeDelta::minutes(2);
 pub struct Remembered {
     memory: Memory,
     generation: Option<u64>,
+    resolved: Option<Resolved>,
+}
+
+/// A graph by what is known of the values of partitions.
+#[derive(Debug)]
+struct Resolved {
+    /// By the assets with `dynamic` partitions and their columns, in order.
+    known: Vec<OwnValues>,
+    graph: AssetGraph,
 }
 
 impl Remembered {
@@ -92,6 +116,38 @@ impl Remembered {
             self.generation = Some(generation);
         }
         Ok(&self.memory)
+    }
+
+    /// Returns the assets by what was last read of the values of their partitions, where some depend on that.
+    pub fn resolved(&mut self, declared: &AssetGraph) -> Option<AssetGraph> {
+        if declared.dynamic().is_empty() {
+            return None;
+        }
+        let memory = &self.memory;
+        let own = |asset: &Asset, column: &str| memory.own_values(&asset.key, column);
+        let dynamic = declared
+            .dynamic()
+            .iter()
+            .map(|index| declared.asset(*index));
+        let known = dynamic.flat_map(|asset| {
+            let parts = asset.partitions.iter().flat_map(Partitions::dynamic_parts);
+            parts.map(move |part| own(asset, part.column()))
+        });
+        let known: Vec<OwnValues> = known.collect();
+        let is_same = |resolved: &&Resolved| {
+            let mut pairs = resolved.known.iter().zip(&known);
+            resolved.graph.is_same_but_for_values(declared)
+                && pairs.all(|(old, new)| old.is_unchanged(new))
+        };
+        if let Some(resolved) = self.resolved.as_ref().filter(is_same) {
+            return Some(resolved.graph.clone());
+        }
+        let graph = declared.with_values(own);
+        self.resolved = Some(Resolved {
+            known,
+            graph: graph.clone(),
+        });
+        Some(graph)
     }
 }
 

@@ -53,6 +53,9 @@ pub async fn pass(
         random: world.random,
     });
 
+    remembered.refresh(world.state)?;
+    let (declared, known) = (scope, remembered.resolved(scope.graph));
+    let scope = declared.known_as(known.as_ref());
     let memory = remembered.refresh(world.state)?;
     let (searched, mut adopted) = match hands {
         Some(hands) => {
@@ -97,6 +100,9 @@ pub async fn pass(
 
     let statements = world.statements.filter(|_| mode == Mode::Act);
     let judged = judge_checks(world, scope, (lease, now), statements, remembered).await?;
+    remembered.refresh(world.state)?;
+    let known = remembered.resolved(scope.graph);
+    let scope = declared.known_as(known.as_ref());
     let memory = remembered.refresh(world.state)?;
     let decided = decide(world, scope, memory, number);
     record_decisions(world, scope, lease, number, &decided)?;

@@ -78,6 +78,15 @@ impl Consumed {
         self.partitions.retain(|other| !other.set.is_empty());
     }
 
+    /// Returns what all of it surely incorporates, of an asset that is built as a whole now, whatever was known
+    /// of its partitions before.
+    pub fn as_whole(&self) -> Option<&TableVersion> {
+        if self.partitions.is_empty() {
+            return self.version.as_ref();
+        }
+        self.least()
+    }
+
     /// Returns the least version that any of some partitions incorporates; `None` where one incorporates
     /// nothing. One of another incarnation than `table_id` is less than all of that.
     pub fn least_of(&self, set: &PartitionSet, table_id: &TableId) -> Option<&TableVersion> {

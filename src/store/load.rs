@@ -9,13 +9,13 @@ use rusqlite::Connection;
 use super::cells::Cells;
 use super::fault::Fault;
 use super::query::{each, first, list};
-use super::{backfill, build, checked, deadline, full_refresh, intent, search};
+use super::{backfill, build, checked, deadline, full_refresh, intent, search, values};
 use crate::state::{
     CatalogLocation, Consumed, DataCommit, Intent, IntentId, Memory, Observation, ObservedState,
 };
 
 /// Reads all that the planner needs.
-pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
+pub(super) fn memory(connection: &Connection, cache: &mut values::Cache) -> Result<Memory, Fault> {
     let newest = "SELECT coalesce(max(number), 0) FROM pass";
     let ended = "SELECT finished_at FROM pass WHERE finished_at IS NOT NULL
                  ORDER BY number DESC LIMIT 1";
@@ -33,6 +33,7 @@ pub(super) fn memory(connection: &Connection) -> Result<Memory, Fault> {
         run_times: deadline::run_times(connection)?,
         checks: checked::newest(connection)?,
         full_refreshes: full_refresh::all(connection)?,
+        values: values::all(connection, cache)?,
         backfills: backfill::open(connection)?,
     })
 }

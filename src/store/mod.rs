@@ -48,6 +48,7 @@ mod tables;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,8 @@ pub struct Store {
     is_in_memory: bool,
     least_free_mib: u64,
     inner: Mutex<Inner>,
+    /// Lists of values, as they were last read.
+    values: Mutex<values::Cache>,
 }
 
 #[derive(Debug)]
@@ -141,6 +144,7 @@ impl Store {
                 connection,
                 actor: "headwater".to_owned(),
             }),
+            values: Mutex::default(),
         }
     }
 

@@ -16,7 +16,7 @@ use rusqlite::params;
 use super::cells::{maybe_micros, micros, signed, to_json};
 use super::fault::Fault;
 use super::query::{Write, first};
-use super::{build, intent, tables};
+use super::{build, intent, tables, values};
 use crate::ports::Sighting;
 use crate::state::{CatalogLocation, DataCommit, Observation, ObservedState};
 
@@ -39,6 +39,7 @@ pub(super) fn record_all(
     for sighting in sightings {
         record(write, sighting)?;
         tables::record(write, sighting, now)?;
+        values::record(write, sighting)?;
     }
     // Once all consumption is known: one that is new may need what nobody else does.
     let mut with_news = sightings.iter().filter(|seen| !seen.commits.is_empty());

@@ -1,6 +1,6 @@
 //! The `State` port over a [`Store`].
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use assets::{AssetKey, PassNumber, Relation};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,7 +20,8 @@ use crate::state::{
 
 impl State for Store {
     fn load(&self) -> Result<Memory, StateError> {
-        self.read(load::memory)
+        let mut cache = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read(|connection| load::memory(connection, &mut cache))
     }
 
     fn generation(&self) -> Result<u64, StateError> {

@@ -109,6 +109,20 @@ fn partition(
     })
 }
 
+/// Returns whether a partition of an asset's table has files.
+pub(super) fn has_files(
+    connection: &Connection,
+    asset: &AssetKey,
+    tuple: &PartitionTuple,
+) -> Result<bool, Fault> {
+    let sql = "SELECT files > 0 FROM table_partition WHERE asset = ?1 AND partition = ?2";
+    let params = params![asset.as_str(), tuple.encode()];
+    let found = first(connection, "table_partition", sql, params, |cells| {
+        cells.take()
+    })?;
+    Ok(found.unwrap_or(false))
+}
+
 fn state(cells: &mut Cells<'_>) -> Result<PartitionState, Fault> {
     Ok(PartitionState {
         version: cells.number()?,

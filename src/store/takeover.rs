@@ -43,7 +43,7 @@ pub struct Place<'a> {
 /// The file that is there.
 pub(super) enum Present {
     None,
-    Usable(Store),
+    Usable(Box<Store>),
     /// It cannot be read as a state; it is put aside as it is.
     Unusable,
 }
@@ -78,7 +78,7 @@ fn present(order: Place<'_>) -> Result<Present, StateError> {
         return Ok(Present::Unusable);
     }
     match Store::open(order.path, OpenMode::ReadWrite) {
-        Ok(store) => Ok(Present::Usable(store)),
+        Ok(store) => Ok(Present::Usable(Box::new(store))),
         Err(
             StateError::Damaged { .. }
             | StateError::NewerSchema { .. }

@@ -105,10 +105,7 @@ impl KnownValues {
     }
 
     /// Adds values that are new at the end, as values that are still to come; returns those that were new.
-    pub fn add(
-        &mut self,
-        values: impl IntoIterator<Item = PartitionValue>,
-    ) -> Vec<PartitionValue> {
+    pub fn add(&mut self, values: impl IntoIterator<Item = PartitionValue>) -> Vec<PartitionValue> {
         let is_new = |value: &PartitionValue| self.list.place(value).is_none();
         let new: Vec<PartitionValue> = values.into_iter().filter(is_new).collect();
         if new.is_empty() {

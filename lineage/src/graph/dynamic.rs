@@ -68,7 +68,9 @@ impl AssetGraph {
             let Some(declared) = &asset.partitions else {
                 continue;
             };
-            let columns = declared.dynamic_parts().map(|part| part.column().to_owned());
+            let columns = declared
+                .dynamic_parts()
+                .map(|part| part.column().to_owned());
             let own: Vec<(String, OwnValues)> = columns
                 .map(|column| {
                     let own = known(asset, &column);
@@ -107,7 +109,11 @@ impl AssetGraph {
             graph.place(index, declared, &parts);
         }
         let mut affected: Vec<AssetIndex> = self.edges.dynamic.clone();
-        let readers = self.edges.dynamic.iter().flat_map(|index| self.readers(*index));
+        let readers = self
+            .edges
+            .dynamic
+            .iter()
+            .flat_map(|index| self.readers(*index));
         affected.extend(readers);
         affected.sort_unstable();
         affected.dedup();
@@ -148,7 +154,11 @@ fn of_table((column, own): (String, OwnValues)) -> (String, DynamicPart) {
     let is_told = told != Told::ByNothing && values.has_room();
     let part = DynamicPart {
         // Of a table whose files tell nothing, whatever it was to get may be there.
-        there: if is_told { values.present() } else { values.all() },
+        there: if is_told {
+            values.present()
+        } else {
+            values.all()
+        },
         is_told,
         ..DynamicPart::of_table(values)
     };

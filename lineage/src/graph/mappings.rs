@@ -113,7 +113,10 @@ pub(super) struct EdgesOf<'a> {
 
 impl EdgesOf<'_> {
     /// Returns the mapping onto one input.
-    pub(super) fn mapping(&self, (input, index): (&Asset, AssetIndex)) -> Result<Mapping, Box<Diagnostic>> {
+    pub(super) fn mapping(
+        &self,
+        (input, index): (&Asset, AssetIndex),
+    ) -> Result<Mapping, Box<Diagnostic>> {
         let (own, others) = (self.asset.partitions.as_ref(), input.partitions.as_ref());
         let mut chosen: Option<Mapping> = None;
         for (spec, place) in self.ways_to(index) {

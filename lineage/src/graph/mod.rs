@@ -193,7 +193,8 @@ impl AssetGraph {
 
     /// Returns the number of edges on the longest logical path from an asset without upstreams.
     pub fn depth(&self, index: AssetIndex) -> u32 {
-        self.edges.order
+        self.edges
+            .order
             .depths
             .get(index.position())
             .copied()
@@ -224,7 +225,12 @@ impl AssetGraph {
 
     /// Returns who says that `downstream` reads `upstream`; empty where there is no such edge.
     pub fn evidence(&self, upstream: AssetIndex, downstream: AssetIndex) -> &[Evidence] {
-        let found = self.edges.upstreams.of(downstream).binary_search(&upstream).ok();
+        let found = self
+            .edges
+            .upstreams
+            .of(downstream)
+            .binary_search(&upstream)
+            .ok();
         found
             .and_then(|at| self.asset(downstream).upstreams.get(at))
             .map_or(&[], |edge| edge.evidence.as_slice())

@@ -129,6 +129,7 @@ fn sighting(asset: &str, commits: impl IntoIterator<Item = u64>) -> Sighting {
         build: None,
         forget_commits: false,
         partitions: PartitionNews::Nothing,
+        values: Vec::new(),
         schema: None,
         built: None,
         code_version: None,

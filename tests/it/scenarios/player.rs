@@ -13,6 +13,7 @@ use headwater::state::{
     IntentId, Memory, Pushed, PushedWord, Pusher, RunId,
 };
 use headwater::store::Store;
+use lineage::AssetGraph;
 
 use super::declared::{Block, Declared, declare};
 use super::processes::{Passed, Process, Scenery, new_state};
@@ -307,6 +308,7 @@ impl Player {
             Some((relation, (asset.key.clone(), asset.kind.has_table())))
         });
         self.world.get().lake.relations = relations.collect();
+        declared.graph = known_by(&declared.graph, &self.memory);
         let warnings = std::mem::take(&mut declared.warnings);
         self.declared = Some(declared);
         Ok(warnings)
@@ -437,6 +439,9 @@ impl Player {
         let memory = self.store.load().unwrap();
         let now = self.world.get().now;
         let before = std::mem::replace(&mut self.memory, memory);
+        if let Some(declared) = &mut self.declared {
+            declared.graph = known_by(&declared.graph, &self.memory);
+        }
         let after = After {
             before: &before,
             memory: &self.memory,
@@ -459,7 +464,8 @@ impl Player {
             Passed::Dead => Err("planning asks nobody".to_owned()),
             Passed::Done(report) => {
                 let memory = copy.load().unwrap();
-                Ok(self.teller.plan(&self.here()?.graph, &report, &memory))
+                let graph = known_by(&self.here()?.graph, &memory);
+                Ok(self.teller.plan(&graph, &report, &memory))
             }
         }
     }
@@ -469,4 +475,9 @@ impl Player {
         let now = self.world.get().now;
         self.ours = self.ours.successor(&self.store, now, "our successor");
     }
+}
+
+/// The assets by what is remembered of the values of their partitions.
+fn known_by(graph: &AssetGraph, memory: &Memory) -> AssetGraph {
+    graph.with_values(|asset, column| memory.own_values(&asset.key, column))
 }

@@ -35,7 +35,6 @@ pub(in crate::declaration) fn check_asset(
         let help = "add `key:` with a dotted name, such as `finance.fct_revenue`";
         checks.error(Problem::MissingKey, node, message, help);
     }
-    checks.warn_of_keys_to_come(entry);
     DeclaredAsset {
         key: key.and_then(|key| checks.key(&key.value, key.node)),
         place: checks.report.place(&checks.tree.spot(node)),
@@ -67,12 +66,6 @@ pub(in crate::declaration) fn check_asset(
 }
 
 impl Checks<'_, '_> {
-    fn warn_of_keys_to_come(&mut self, entry: &AssetEntry) {
-        let dynamic = entry.partitions.as_ref();
-        let dynamic = dynamic.filter(|entry| partition::has_dynamic(&entry.value));
-        self.not_acted_on(dynamic, "dynamic", "the asset is built as one whole");
-    }
-
     pub(super) fn key(&mut self, text: &KeyText, node: NodeId) -> Option<AssetKey> {
         let error = match AssetKey::new(&text.0) {
             Ok(key) => return Some(key),

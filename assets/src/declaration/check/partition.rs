@@ -74,20 +74,6 @@ fn spec(entry: &PartitionsEntry) -> PartitionsSpec {
     }
 }
 
-/// Returns whether it is not known before a look at the table which partitions there are.
-pub(super) fn has_dynamic(entry: &PartitionsEntry) -> bool {
-    match entry {
-        PartitionsEntry::Dynamic(_) => true,
-        PartitionsEntry::Product(parts) => parts.iter().any(has_dynamic),
-        PartitionsEntry::Hourly(_)
-        | PartitionsEntry::Daily(_)
-        | PartitionsEntry::Weekly(_)
-        | PartitionsEntry::Monthly(_)
-        | PartitionsEntry::Cron(_)
-        | PartitionsEntry::Keys(_) => false,
-    }
-}
-
 fn windows(entry: &WindowEntry) -> WindowsSpec {
     WindowsSpec {
         column: entry.column.clone(),

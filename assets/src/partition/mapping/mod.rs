@@ -276,7 +276,10 @@ fn followed_by_table<'a>(
     Some(Followed {
         column: own.column(),
         there: PartitionSet::union_of(rows().map(|row| row.own.clone())),
-        new: rows().filter(is_new).filter_map(|row| row.value.clone()).collect(),
+        new: rows()
+            .filter(is_new)
+            .filter_map(|row| row.value.clone())
+            .collect(),
         is_told: upstream.dynamic_parts().all(Values::is_told),
     })
 }

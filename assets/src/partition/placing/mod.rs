@@ -140,8 +140,9 @@ impl Placing {
                 Source::Value(at, by_spelling(values, &column.data_type))
             }),
             // Its values were taken from files as they are.
-            Part::Dynamic(values) => find(values.column())
-                .map_or(Source::Nothing, |(at, _)| Source::Seen(at)),
+            Part::Dynamic(values) => {
+                find(values.column()).map_or(Source::Nothing, |(at, _)| Source::Seen(at))
+            }
         };
         Self {
             sources: partitions.parts().iter().map(source).collect(),

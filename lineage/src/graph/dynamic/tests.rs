@@ -110,7 +110,11 @@ fn lists_keep_their_own_order_and_only_grow() {
     let place = |key: &str, text: &str| {
         let asset = graph.asset(graph.index_of(key).unwrap());
         let partitions = asset.partitions.as_ref().unwrap();
-        partitions.dynamic_parts().next().unwrap().ordinal(&value(text))
+        partitions
+            .dynamic_parts()
+            .next()
+            .unwrap()
+            .ordinal(&value(text))
     };
     assert_eq!((place("mid", "c"), place("src", "c")), (Some(0), Some(2)));
 }

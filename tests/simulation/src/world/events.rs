@@ -133,7 +133,7 @@ impl World {
     /// A run takes its next step: it reads, it writes, it ends.
     pub(crate) fn proceed(&mut self, at: usize) {
         let now = self.time.truth;
-        let is_quiet = self.strikes(Fault::QuietSuccess, 6);
+        let is_quiet = self.strikes(Fault::QuietSuccess, 3);
         let run = &self.service.runs[at];
         let (id, asset) = (run.run.id, run.asset);
         if run.is_cancelling {
