@@ -9,7 +9,8 @@
 //! | is built here, and every `dynamic` part is linked to values of an input | those that inputs have, and those that its own table has |
 //! | is built here, and an input does not tell | not known: it is built as one whole |
 //!
-//! A value whose files are gone from all of them exists no more; its place in the list stays its own.
+//! A value whose files are gone from all of them exists no more; its place in the list stays its own. It comes
+//! back with a commit of an input, for which its partition is built anew, so that nothing else need be known of it.
 
 use std::sync::Arc;
 

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assets::delta::PartitionValue;
 use assets::partition::{
-    Extent, MappingSpec, Partition, PartitionSet, Partitions, PartitionsSpec, WindowsSpec,
+    DynamicPart, Extent, KnownValues, MappingSpec, Partition, PartitionSet, Partitions,
+    PartitionsSpec, WindowsSpec,
 };
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -109,8 +111,10 @@ impl Reference {
         let lookback = graph.asset(index(table)).lookback;
         // A window that ended longer ago than the bound is left to a person.
         let is_looked_at = |partition: &Partition| {
-            let window = definition.window(*partition).unwrap();
-            lookback.is_none_or(|lookback| world.now - window.end < lookback)
+            lookback.is_none_or(|lookback| {
+                let window = definition.window(*partition).unwrap();
+                world.now - window.end < lookback
+            })
         };
         let due = existing.iter().filter(is_looked_at);
         due.filter(is_stale).map(ordinal).collect()
@@ -227,6 +231,101 @@ fn check(world: &World, reference: &Reference, plan: &Plan) -> Result<(), TestCa
     Ok(())
 }
 
+/// Makes a plan, and holds it against the reference; also after what it says in fewer words was recorded, and
+/// what nobody needs was forgotten.
+fn check_all(world: &mut World, reference: &Reference) -> Result<(), TestCaseError> {
+    world.pass += 1;
+    let planned = plan_anew(world);
+    check(world, reference, &planned)?;
+    // Said in fewer words, it is the same.
+    for compaction in &planned.compactions {
+        let of = world.memory.consumption.get_mut(&compaction.asset).unwrap();
+        of.insert(compaction.upstream.clone(), compaction.after.clone());
+    }
+    let again = plan_anew(world);
+    check(world, reference, &again)?;
+    prop_assert_eq!(&again.compactions, &[]);
+    prune(world);
+    Ok(())
+}
+
+/// Makes the tables be there, and empty.
+fn begin(world: &mut World) {
+    world.memory.commits.clear();
+    for table in ["mid", "top"] {
+        world.observe(table, crate::state::ObservedState::Ok);
+        let definition = world
+            .assets
+            .iter()
+            .find(|asset| asset.key.as_str() == table);
+        let parts = BuiltPartitions::none_of(definition.unwrap().partitions.as_ref().unwrap());
+        let build = Build {
+            partitions: Some(parts),
+            ..Build::default()
+        };
+        world.memory.builds.insert(key(table), build);
+    }
+}
+
+/// Values that tables have: each table has its own list of them, which only grows.
+#[derive(Default)]
+struct Tenants {
+    lists: BTreeMap<&'static str, Vec<i32>>,
+}
+
+impl Tenants {
+    /// A commit of the source changes the rows of some values, which may be new.
+    fn commit(&mut self, world: World, reference: &mut Reference, values: &[i32]) -> World {
+        let touched: BTreeSet<i32> = values.iter().copied().collect();
+        let list = self.lists.entry("src").or_default();
+        let mut new: Vec<i32> = touched
+            .iter()
+            .copied()
+            .filter(|v| !list.contains(v))
+            .collect();
+        list.extend(&new);
+        // Those that follow see them in other orders.
+        new.reverse();
+        self.lists.entry("mid").or_default().extend(&new);
+        new.sort_by_key(|value| value % 3);
+        self.lists.entry("top").or_default().extend(&new);
+        let mut world = self.declare(world);
+        let source = world
+            .assets
+            .iter()
+            .find(|asset| asset.key.as_str() == "src");
+        let source = source.unwrap().partitions.clone().unwrap();
+        let place = |value: &i32| self.lists["src"].iter().position(|known| known == value);
+        let places = touched
+            .iter()
+            .map(|v| i32::try_from(place(v).unwrap()).unwrap());
+        commit(&mut world, reference, "src", extent(&source, places));
+        world
+    }
+
+    fn declare(&self, mut world: World) -> World {
+        for table in ["src", "mid", "top"] {
+            let list = self.lists.get(table).into_iter().flatten();
+            let list = list.map(|value| {
+                let text = PartitionValue::from(Some(format!("t{value}").into()));
+                (text, true)
+            });
+            let part = DynamicPart {
+                is_followed: true,
+                ..DynamicPart::of_table(KnownValues::new(list))
+            };
+            let spec = PartitionsSpec::Dynamic {
+                column: "tenant".to_owned(),
+            };
+            let definition = Partitions::check(&spec)
+                .unwrap()
+                .with_known("tenant", &part);
+            world = world.with(table, |asset| asset.partitions = Some(definition));
+        }
+        world
+    }
+}
+
 #[test]
 fn what_is_older_than_lookback_is_named_and_left() {
     let days = partitions(Grid::Daily);
@@ -266,6 +365,21 @@ fn any_act() -> impl Strategy<Value = Act> {
     ]
 }
 
+#[derive(Debug, Clone)]
+enum TenantAct {
+    /// The source changes in these values.
+    Commit(Vec<i32>),
+    /// What was asked for succeeds; of which of the two tables.
+    Build(bool),
+}
+
+fn any_tenant_act() -> impl Strategy<Value = TenantAct> {
+    prop_oneof![
+        4 => prop::collection::vec(0..70_i32, 1..4).prop_map(TenantAct::Commit),
+        6 => any::<bool>().prop_map(TenantAct::Build),
+    ]
+}
+
 fn any_link() -> impl Strategy<Value = Link> {
     prop_oneof![3 => Just(Link::Inferred), 2 => Just(Link::Trailing), 1 => Just(Link::All)]
 }
@@ -302,14 +416,7 @@ proptest! {
             .with("mid", |asset| asset.upstreams[0].mapping = mapping(links.0))
             .with("top", |asset| asset.upstreams[0].mapping = mapping(links.1));
         let mut reference = Reference::default();
-        // The tables are there, and empty.
-        world.memory.commits.clear();
-        for table in ["mid", "top"] {
-            world.observe(table, crate::state::ObservedState::Ok);
-            let definition = world.assets.iter().find(|asset| asset.key.as_str() == table);
-            let parts = BuiltPartitions::none_of(definition.unwrap().partitions.as_ref().unwrap());
-            world.memory.builds.insert(key(table), Build { partitions: Some(parts), ..Build::default() });
-        }
+        begin(&mut world);
         for act in acts {
             let planned = plan_anew(&mut world);
             match act {
@@ -323,18 +430,39 @@ proptest! {
                 }
                 Act::Days(days) => world.now += TimeDelta::days(days),
             }
-            world.pass += 1;
-            let planned = plan_anew(&mut world);
-            check(&world, &reference, &planned)?;
-            // Said in fewer words, it is the same.
-            for compaction in &planned.compactions {
-                let of = world.memory.consumption.get_mut(&compaction.asset).unwrap();
-                of.insert(compaction.upstream.clone(), compaction.after.clone());
+            check_all(&mut world, &reference)?;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn planning_by_values_that_come_agrees_with_looking_at_each_of_them(
+        links in (any::<bool>(), any::<bool>()),
+        acts in prop::collection::vec(any_tenant_act(), 1..24),
+    ) {
+        let link = |is_all: bool| is_all.then_some(MappingSpec::All);
+        let mut tenants = Tenants::default();
+        let mut world = World::new().source("src").table("mid", &["src"]).table("top", &["mid"]);
+        world = tenants.declare(world)
+            .with("mid", |asset| asset.upstreams[0].mapping = link(links.0))
+            .with("top", |asset| asset.upstreams[0].mapping = link(links.1));
+        let mut reference = Reference::default();
+        begin(&mut world);
+        for act in acts {
+            match act {
+                TenantAct::Commit(values) => {
+                    world = tenants.commit(world, &mut reference, &values);
+                }
+                TenantAct::Build(is_top) => {
+                    let planned = plan_anew(&mut world);
+                    let table = if is_top { "top" } else { "mid" };
+                    build(&mut world, &mut reference, &planned, table);
+                }
             }
-            let again = plan_anew(&mut world);
-            check(&world, &reference, &again)?;
-            prop_assert_eq!(&again.compactions, &[]);
-            prune(&mut world);
+            check_all(&mut world, &reference)?;
         }
     }
 }

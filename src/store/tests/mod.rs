@@ -11,6 +11,7 @@ mod opening;
 mod random;
 mod tables;
 mod trail;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
