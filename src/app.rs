@@ -302,11 +302,7 @@ impl App {
     ) -> Result<Traced, Unreadable> {
         let store = Arc::new(TracedStore::new(self.tables.store(location)?));
         let place = store.place().to_owned();
-        let ask = Ask {
-            contents: true,
-            columns,
-            look: Look::Close,
-        };
+        let ask = Ask::counting(columns, Look::Close);
         let reader = Arc::clone(&store);
         let reading = blocking(&place, move || {
             read(reader.as_ref(), known.as_deref(), &ask)

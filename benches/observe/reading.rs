@@ -128,11 +128,7 @@ pub(crate) fn next(table: &Path, times: usize) {
 
 /// Files, rows, partitions and a column.
 pub(crate) fn everything() -> Ask {
-    Ask {
-        contents: true,
-        columns: vec![Watch::Range(WATCHED.to_owned())],
-        look: Look::Quick,
-    }
+    Ask::counting(vec![Watch::Range(WATCHED.to_owned())], Look::Quick)
 }
 
 pub(crate) fn news(reading: Reading) -> Update {

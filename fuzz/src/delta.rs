@@ -127,6 +127,7 @@ fn assert_carried(
     let columns = ColumnChanges {
         removed: vec![RemovedNulls::default(); watched.len()],
         added: watched,
+        spreads: Vec::new(),
     };
     if contents.advance(parsed, &columns) {
         let files = before.files + total.files_added;

@@ -96,16 +96,15 @@ impl Tables for LogTables {
                     group.indices.push(index);
                     let is_counted_now = request.counting == Counting::Now;
                     group.requests.push(Request {
-                        ask: Ask {
-                            contents: true,
-                            columns: request.columns,
+                        ask: Ask::counting(
+                            request.columns,
                             // Who asks to see everything gets to see what a probe cannot.
-                            look: if is_counted_now && store.cost() == Cost::Local {
+                            if is_counted_now && store.cost() == Cost::Local {
                                 Look::Listed
                             } else {
                                 look(store.cost(), turn, &request.asset)
                             },
-                        },
+                        ),
                         is_counted_now,
                         asset: request.asset,
                         store,

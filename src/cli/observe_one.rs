@@ -25,7 +25,7 @@ pub(super) async fn run(
     let observation = memory.observations.get(key).filter(|_| !cold);
     let known = observation.and_then(|observation| observation.head.clone());
     let location = app.location_of(index).await?;
-    let columns = watched_columns(&app.graph, key);
+    let columns = watched_columns(&app.graph, key, known.as_deref());
     let traced = app.read_traced(&location, known.clone(), columns).await;
     let traced = traced.map_err(|reason| unreadable(&reason))?;
     let version = known.map(|head| head.version);

@@ -9,8 +9,28 @@ pub struct Ask {
     pub contents: bool,
     /// What is wanted of columns with that.
     pub columns: Vec<Watch>,
+    /// The columns over whose values the files of commits are seen to spread.
+    pub spread: Vec<String>,
     /// How closely it is looked at.
     pub look: Look,
+}
+
+impl Ask {
+    /// Asks for everything, with what is watched of columns.
+    pub fn counting(watches: Vec<Watch>, look: Look) -> Self {
+        let mut ask = Self {
+            contents: true,
+            look,
+            ..Self::default()
+        };
+        for watch in watches {
+            match watch {
+                Watch::Spread(column) => ask.spread.push(column),
+                Watch::Range(_) | Watch::Nulls(_) => ask.columns.push(watch),
+            }
+        }
+        ask
+    }
 }
 
 /// How closely a log with a known head is looked at.

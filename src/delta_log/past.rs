@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use assets::delta::contents::{PartitionNews, WatchedColumn};
+use assets::delta::contents::{Gauge, PartitionNews, WatchedColumn};
+use assets::delta::name;
 use assets::delta::reading::Details;
+use assets::delta::schema::Schema;
+use assets::delta::spread::SpreadColumn;
 use assets::delta::table::{Description, parse_checksum};
 use assets::delta::{
     Commit, CommitMarker, Continuity, DataHead, KnownHead, Reading, TableState, Unreadable, Update,
@@ -13,7 +16,7 @@ use super::ask::Ask;
 use super::checkpoint::{self, CheckpointRow, Wanted};
 use super::counting::{Count, count};
 use super::listing::{Listing, Run};
-use super::log::Log;
+use super::log::{Log, gauged};
 use super::window::{Window, walk_back};
 
 /// Reads a table of which nothing is known, or whose log is no longer the known one.
@@ -130,14 +133,22 @@ impl Backwards<'_> {
         };
         let (read_from, marker) = (first.parsed.commit.version, last.marker.clone());
         let newest = last.parsed.commit.clone();
+        let mut described = commits.iter().rev();
+        let described = described.find(|commit| commit.parsed.metadata.is_some());
+        // What the columns were before, nobody said.
+        let same_since = described.map_or(0, |commit| commit.parsed.commit.version);
         let commits = commits.into_iter().map(|commit| commit.parsed.commit);
-        let commits: Vec<Commit> = commits.filter(|commit| commit.changed_data).collect();
+        let mut commits: Vec<Commit> = commits.filter(|commit| commit.changed_data).collect();
+        let spread = self.spread(&state, schema.as_ref());
+        let known = commits.iter_mut();
+        self.add_spreads(&spread, known.filter(|commit| commit.version >= same_since));
         let data = commits.last();
         let mut details = Details {
             earliest_commit: Some(run.start),
             continuity: Some(continuity.clone()),
             time_source: data.map(|commit| commit.time_source),
             clocks_disagree: data.is_some_and(|commit| commit.clocks_disagree),
+            spread,
             ..Details::default()
         };
         let watched = WatchedColumn::find(&self.ask.columns, schema.as_ref());
@@ -165,6 +176,35 @@ impl Backwards<'_> {
             partitions,
             schema: schema_text,
         })
+    }
+
+    /// The columns whose spread tells what the files' partitions do not.
+    fn spread(&self, state: &TableState, schema: Option<&Schema>) -> Vec<SpreadColumn> {
+        let columns = state.metadata.partitioning.columns();
+        let is_told = |name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+        let names = self.ask.spread.iter().filter(|name| !is_told(name));
+        SpreadColumn::find(&names.cloned().collect::<Vec<_>>(), schema)
+    }
+
+    /// Says over which values the files of commits spread. What their statistics mean was not known when they
+    /// were read, so that they are read again.
+    fn add_spreads<'c>(
+        &self,
+        spread: &[SpreadColumn],
+        commits: impl Iterator<Item = &'c mut Commit>,
+    ) {
+        if spread.is_empty() {
+            return;
+        }
+        for commit in commits {
+            let mut gauge = Gauge::new(Vec::new()).with_spread(spread.to_vec());
+            let file = self.log.store.read(&name::commit_file(commit.version));
+            if let Ok(Some(file)) = file
+                && gauged(commit.version, &file, &mut gauge).is_ok()
+            {
+                commit.spreads = gauge.into_changes().spreads;
+            }
+        }
     }
 
     fn contents(

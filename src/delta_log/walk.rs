@@ -11,6 +11,7 @@ use assets::delta::files::Change;
 use assets::delta::name;
 use assets::delta::partition_tuple::PartitionTuple;
 use assets::delta::reading::Progress;
+use assets::delta::spread::SpreadColumn;
 use assets::delta::table::parse_checksum;
 use assets::delta::touched::{AllBecause, Touched};
 use assets::delta::{
@@ -109,7 +110,8 @@ impl Walk {
     ) -> Result<Option<Unreadable>, Unreadable> {
         loop {
             let columns = self.head.details.contents.as_ref().map(|c| &c.columns);
-            let mut gauge = Gauge::new(columns.cloned().unwrap_or_default());
+            let mut gauge = Gauge::new(columns.cloned().unwrap_or_default())
+                .with_spread(self.head.details.spread.clone());
             let file = self.fetch(log);
             let parse = |file: Option<StoredFile>| {
                 file.map(|file| gauged(self.next, &file, &mut gauge))
@@ -165,7 +167,12 @@ impl Walk {
             self.head.state.protocol = protocol;
         }
         let changes = self.place(log, &mut parsed);
+        let seen_as = self.head.details.spread.clone();
         self.describe(&mut parsed);
+        // What its files say was read as of the columns before it.
+        if seen_as == self.head.details.spread {
+            parsed.commit.spreads.clone_from(&columns.spreads);
+        }
         time::settle(
             &mut parsed,
             Some(self.head.last_committed_at),
@@ -242,6 +249,8 @@ impl Walk {
             }
             self.watched = Some(columns);
         }
+        let names: Vec<String> = details.spread.iter().map(|c| c.name.clone()).collect();
+        details.spread = SpreadColumn::find(&names, found.schema.as_ref());
         self.schema.clone_from(&found.schema_text);
         self.head.table_id = found.metadata.id.clone();
         self.head.state.metadata = found.metadata;

@@ -5,6 +5,7 @@
 
 use assets::delta::contents::{PartitionNews, WatchedColumn};
 use assets::delta::name;
+use assets::delta::spread::SpreadColumn;
 use assets::delta::{Continuity, KnownHead, Reading, Unreadable};
 
 use super::ask::{Ask, Look};
@@ -183,6 +184,7 @@ fn walk(
     listing: Option<&Listing>,
     ask: &Ask,
 ) -> Result<Reading, Unreadable> {
+    watch_spread(log, &mut walk, known, ask);
     let mut trailing = walk.run(log, listing)?;
     if !ask.contents && walk.needs_count() {
         walk.forget_contents();
@@ -208,6 +210,27 @@ fn walk(
         }
     }
     Ok(walk.finish(known, trailing))
+}
+
+/// Watches the spread of columns that were not watched before; what their types are stands in the log.
+fn watch_spread(log: Log<'_>, walk: &mut Walk, known: &KnownHead, ask: &Ask) {
+    let spread = &mut walk.head.details.spread;
+    let is_known = |name: &String| spread.iter().any(|column| column.name == *name);
+    if ask.spread.iter().all(is_known) {
+        return;
+    }
+    let describe = || {
+        let listing = log.list()?.unwrap_or_default();
+        let run = listing.run_up_to(log, known.version)?;
+        past::describe(log, &listing, run)
+    };
+    match describe() {
+        Ok((description, _)) => {
+            *spread = SpreadColumn::find(&ask.spread, description.schema.as_ref());
+        }
+        // Then commits count for every partition, and it is tried again.
+        Err(error) => tracing::debug!(place = log.store.place(), %error, "columns not known"),
+    }
 }
 
 /// Counts the files anew at the end of a walk.

@@ -18,10 +18,11 @@ mod sighting;
 use std::collections::{BTreeMap, BTreeSet};
 
 use assets::delta::contents::Watch;
-use assets::delta::{Commit, Reading};
+use assets::delta::{Commit, KnownHead, Reading};
+use assets::partition::{Part, Partitions};
 use assets::policy::Consistency;
 use assets::version::PassNumber;
-use assets::{AssetKey, Relation, TableVersion};
+use assets::{Asset, AssetKey, Relation, TableVersion};
 use chrono::{DateTime, Utc};
 use lineage::AssetGraph;
 
@@ -93,11 +94,12 @@ pub async fn observe(
             locate::Place::Table(location) => {
                 let previous = memory.observations.get(&key);
                 let known = previous.and_then(|previous| previous.head.clone());
+                let columns = watched_columns(graph, &key, known.as_deref());
                 requests.push(TableRequest {
                     asset: key.clone(),
                     location,
                     known,
-                    columns: watched_columns(graph, &key),
+                    columns,
                     counting: eyes.counting,
                 });
                 read_keys.push(key);
@@ -170,16 +172,41 @@ fn is_chosen_from(graph: &AssetGraph, key: &AssetKey) -> bool {
 }
 
 /// Returns what is watched of columns: the bounds of the watermark, and the nulls that checks ask for, in
-/// the order of their names.
-pub fn watched_columns(graph: &AssetGraph, key: &AssetKey) -> Vec<Watch> {
+/// the order of their names; and how commits spread over the columns of partitions, by what is known of the
+/// table.
+pub fn watched_columns(
+    graph: &AssetGraph,
+    key: &AssetKey,
+    known: Option<&KnownHead>,
+) -> Vec<Watch> {
     let asset = graph.index_of(key.as_str()).map(|index| graph.asset(index));
-    let watermark = asset.and_then(assets::Asset::watermark_column);
+    let watermark = asset.and_then(Asset::watermark_column);
     let range = watermark.map(|column| Watch::Range(column.to_owned()));
     let checks = asset.into_iter().flat_map(|asset| &asset.checks);
     let counted = checks.flat_map(|check| check.rule.counted_columns());
     let nulls: BTreeSet<&String> = counted.collect();
     let nulls = nulls.into_iter().map(|column| Watch::Nulls(column.clone()));
-    range.into_iter().chain(nulls).collect()
+    let spread = asset
+        .into_iter()
+        .flat_map(|asset| spread_columns(asset, known));
+    range.into_iter().chain(nulls).chain(spread).collect()
+}
+
+/// Returns the columns over whose values the files of commits are seen to spread: those that tell windows of
+/// time, unless the table is known to be physically partitioned by them.
+fn spread_columns(asset: &Asset, known: Option<&KnownHead>) -> Vec<Watch> {
+    let is_told = |name: &str| {
+        let columns = known.map(|head| head.state.metadata.partitioning.columns());
+        let mut columns = columns.into_iter().flatten();
+        columns.any(|column| column.name.eq_ignore_ascii_case(name))
+    };
+    let parts = asset.partitions.iter().flat_map(Partitions::parts);
+    let windows = parts.filter(|part| matches!(part, Part::Windows(_)));
+    let columns = windows.filter_map(|part| match part.columns().as_slice() {
+        [column] if !is_told(column) => Some(Watch::Spread((*column).to_owned())),
+        _ => None,
+    });
+    columns.collect()
 }
 
 /// What one look changed, with the commits as the log has them, for attribution.

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use lineage::AssetGraph;
 
 use super::{Seen, sighting};
-use crate::state::{BuiltPartitions, Consumed, Memory};
+use crate::state::{BuiltPartitions, Consumed, Memory, ObservedState};
 
 /// Takes over assets whose partitions were declared, or declared otherwise, since they were built: nobody
 /// knows which ones were, so that all that exist count, and incorporate what all of it surely does.
@@ -87,7 +87,9 @@ pub(super) fn place(graph: &AssetGraph, memory: &Memory, now: DateTime<Utc>, see
         if let Some(recorded) = recorded {
             recorded.partitions = Some(Extent {
                 ordinals: Arc::clone(&ordinals),
-                partitions: placing.touched(&commit.partitions).partitions,
+                partitions: placing
+                    .touched_within(&commit.partitions, &commit.spreads)
+                    .partitions,
             });
         }
     }
@@ -129,6 +131,11 @@ impl Looked<'_> {
         let is_void = is_ours && seen.is_first_contact && self.asset.adopt == Adoption::Rebuild;
         let found = match &seen.sighting.partitions {
             PartitionNews::Nothing => return None,
+            PartitionNews::Changed(_) | PartitionNews::Replaced(_)
+                if self.is_told_by_commits(memory, seen, known) =>
+            {
+                self.written(memory, seen)
+            }
             PartitionNews::Replaced(_) if is_void => PartitionSet::NOTHING,
             PartitionNews::Replaced(all) => {
                 let filled = all.iter().filter(|(_, state)| state.files > 0);
@@ -138,6 +145,51 @@ impl Looked<'_> {
         };
         built.built = built.built.union(&found);
         (known != Some(&built)).then_some(built)
+    }
+
+    /// Whether just commits tell what is new: where files do not, and what was there before is known, or is
+    /// nothing.
+    fn is_told_by_commits(
+        &self,
+        memory: &Memory,
+        seen: &Seen,
+        known: Option<&BuiltPartitions>,
+    ) -> bool {
+        if self.placing.is_told_by_files() {
+            return false;
+        }
+        let before = memory.observations.get(&self.asset.key);
+        let was_absent = before.is_some_and(|before| before.state == ObservedState::Absent);
+        let is_new_table = seen.sighting.forget_commits;
+        if is_new_table || was_absent {
+            // Of a table that somebody else made the commits before the newest one are not read.
+            return self.is_being_built(memory);
+        }
+        known.is_some()
+    }
+
+    fn is_being_built(&self, memory: &Memory) -> bool {
+        let mut open = memory.open_intents.values();
+        open.any(|intent| intent.assets.contains(&self.asset.key))
+    }
+
+    /// Returns the partitions that commits wrote, of a table whose files do not tell which ones have content.
+    /// While a run of ours is under way, what it was to build is recorded when it ends: its files may spread
+    /// over more.
+    fn written(&self, memory: &Memory, seen: &Seen) -> PartitionSet {
+        if self.is_being_built(memory) {
+            return PartitionSet::NOTHING;
+        }
+        let commits = seen.sighting.commits.iter();
+        let extents = commits.map(|commit| match &commit.partitions {
+            Some(extent) => extent.under(self.definition),
+            None => PartitionSet::EVERYTHING,
+        });
+        let written = PartitionSet::union_of(extents);
+        if written.is_everything() {
+            return self.definition.existing(self.now);
+        }
+        written
     }
 
     /// Returns the partitions that rows of these tuples are in: of a table whose files do not tell, all

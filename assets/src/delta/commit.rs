@@ -13,6 +13,7 @@ use super::action::{FileAction, Line, TransactionAction, read_actions};
 use super::files::{Change, FileSummary};
 use super::partition_tuple::{PartitionColumns, PartitionTuple};
 use super::reading::fingerprint;
+use super::spread::Spread;
 use super::table::{Description, Metadata, Protocol};
 use super::touched::{AllBecause, Touched};
 
@@ -51,6 +52,9 @@ pub struct Commit {
     pub transactions: BTreeMap<String, i64>,
     /// The partitions it changed data in; none where it changed no data.
     pub partitions: Touched,
+    /// Over which values of columns the files spread in which it changed data, of those that are watched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spreads: Vec<Spread>,
     /// Whether its writer says that it only added rows, and read none of the table's.
     pub is_blind_append: Option<bool>,
     /// Whether it brings files of the change data feed of its own.
@@ -81,6 +85,7 @@ impl Commit {
             read_version: None,
             transactions: BTreeMap::new(),
             partitions: Touched::default(),
+            spreads: Vec::new(),
             is_blind_append: None,
             has_change_data: false,
             micro_batch: None,

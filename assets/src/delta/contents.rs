@@ -15,6 +15,7 @@ use super::files::{Change, sum};
 use super::nulls::{FileNulls, NullCount, RemovedNulls};
 use super::partition_tuple::PartitionTuple;
 use super::schema::{DataType, Schema};
+use super::spread::{Spread, SpreadColumn, SpreadGauge};
 use super::statistics::FileStatistics;
 
 /// What the live files of a table come to, at one version.
@@ -36,13 +37,15 @@ pub enum Watch {
     Range(String),
     /// How many rows have null in it: a check.
     Nulls(String),
+    /// Over which of its values the files of commits spread: partitions.
+    Spread(String),
 }
 
 impl Watch {
     /// Returns the name of the column.
     pub fn column(&self) -> &str {
         match self {
-            Self::Range(column) | Self::Nulls(column) => column,
+            Self::Range(column) | Self::Nulls(column) | Self::Spread(column) => column,
         }
     }
 }
@@ -105,6 +108,7 @@ impl WatchedColumn {
 pub struct Gauge {
     columns: Vec<WatchedColumn>,
     removed: Vec<RemovedNulls>,
+    spread: SpreadGauge,
 }
 
 /// What one commit does to watched columns, in their order.
@@ -114,6 +118,8 @@ pub struct ColumnChanges {
     pub added: Vec<WatchedColumn>,
     /// The nulls of its removed files.
     pub removed: Vec<RemovedNulls>,
+    /// Over which values its files spread.
+    pub spreads: Vec<Spread>,
 }
 
 impl Gauge {
@@ -123,12 +129,21 @@ impl Gauge {
         Self {
             removed: vec![RemovedNulls::default(); columns.len()],
             columns,
+            spread: SpreadGauge::default(),
         }
+    }
+
+    /// Watches over which values of columns files spread, too.
+    #[must_use]
+    pub fn with_spread(mut self, columns: Vec<SpreadColumn>) -> Self {
+        self.spread = SpreadGauge::new(columns);
+        self
     }
 
     /// Returns the rows that a file shows, and takes in what it holds.
     pub fn see(&mut self, verb: FileVerb, file: &FileAction<'_>) -> Option<u64> {
         let statistics = file.stats.as_deref().and_then(FileStatistics::parse);
+        self.spread.see(file, statistics.as_ref());
         for (column, removed) in self.columns.iter_mut().zip(&mut self.removed) {
             let Some(nulls) = &mut column.nulls else {
                 continue;
@@ -169,6 +184,7 @@ impl Gauge {
         ColumnChanges {
             added: self.columns,
             removed: self.removed,
+            spreads: self.spread.into_spreads(),
         }
     }
 }

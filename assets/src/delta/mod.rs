@@ -7,6 +7,7 @@
 //! - [`commit`]: the text of one commit → [`Commit`], and what it says about the table
 //! - [`files`]: what its file actions come to; [`touched`]: which partitions they changed
 //! - [`bounds`]: the least and greatest values of a column, by the statistics of files
+//! - [`spread`]: over which values of a column the files of a commit spread
 //! - [`contents`]: what the live files of a table come to; [`replay`]: counting them
 //! - [`event_time`]: how far a column of instants goes
 //! - [`table`]: identity, schema and protocol of a table, and whether it may be observed at all
@@ -36,6 +37,7 @@ pub mod reading;
 pub mod replay;
 mod scalar;
 pub mod schema;
+pub mod spread;
 pub mod statistics;
 pub mod table;
 pub mod time;
@@ -51,6 +53,7 @@ pub use reading::{
     CommitMarker, Continuity, DataHead, KeptChanges, KnownHead, LostChanges, Reading, Update,
 };
 pub use schema::{Compatibility, DataType, Schema, SchemaChange, SchemaChangeKind};
+pub use spread::{Spread, SpreadColumn};
 pub use statistics::FileStatistics;
 pub use table::{Metadata, Protocol, TableState};
 pub use unreadable::Unreadable;

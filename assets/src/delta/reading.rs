@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::commit::{Commit, TimeSource};
 use super::contents::{Contents, PartitionNews};
+use super::spread::SpreadColumn;
 use super::table::TableState;
 use super::unreadable::Unreadable;
 use crate::version::TableId;
@@ -60,6 +61,9 @@ pub struct Details {
     /// From which version on changes can be read, where somebody who reads them was behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_changes: Option<KeptChanges>,
+    /// The columns over whose values the files of commits are seen to spread.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spread: Vec<SpreadColumn>,
     /// The oldest version whose commit was there at the last listing without a hole up to the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earliest_commit: Option<u64>,

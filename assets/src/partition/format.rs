@@ -116,6 +116,18 @@ impl Format {
         })
     }
 
+    /// Returns whether texts of this format that have their leading zeros come in the order of time, and this
+    /// is one of those: from years down, each field as wide as it can be.
+    pub(super) fn is_in_order(&self, value: &str) -> bool {
+        let mut rest = Field::ALL.iter();
+        let is_down = self.fields().all(|field| rest.next() == Some(&field));
+        let widths = self.0.iter().map(|piece| match piece {
+            Piece::Letter(letter) => letter.len_utf8(),
+            Piece::Field { field, .. } => field.width(),
+        });
+        is_down && value.len() == widths.sum::<usize>()
+    }
+
     /// Reads a value: its fields with their numbers; `None` where it is spelled in another way.
     pub(super) fn read(&self, value: &str) -> Option<Vec<(Field, u32)>> {
         let mut rest = value;

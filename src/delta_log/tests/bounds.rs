@@ -81,11 +81,7 @@ impl Live {
 }
 
 fn watching(column: &str) -> Ask {
-    Ask {
-        contents: true,
-        columns: vec![Watch::Range(column.to_owned())],
-        look: Look::Quick,
-    }
+    Ask::counting(vec![Watch::Range(column.to_owned())], Look::Quick)
 }
 
 fn watched(head: &KnownHead) -> &WatchedColumn {

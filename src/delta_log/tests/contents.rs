@@ -13,6 +13,7 @@ use super::*;
 const COUNT: Ask = Ask {
     contents: true,
     columns: Vec::new(),
+    spread: Vec::new(),
     look: Look::Quick,
 };
 

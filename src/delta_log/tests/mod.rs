@@ -11,6 +11,7 @@ mod maintenance;
 mod many;
 mod past;
 mod remade;
+mod spread;
 mod warm;
 
 use std::fs::{self, File};
@@ -36,6 +37,7 @@ const COMPACT: &str = "{\"remove\":{\"path\":\"a\",\"dataChange\":false}}\n\
 const LIST: Ask = Ask {
     contents: false,
     columns: Vec::new(),
+    spread: Vec::new(),
     look: Look::Listed,
 };
 

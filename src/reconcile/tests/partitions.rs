@@ -1,8 +1,10 @@
 //! Whole passes over assets with partitions: just what lacks something is built, once, whatever crashes.
 
-use assets::delta::PartitionValue;
-use assets::delta::partition_tuple::PartitionColumns;
+use assets::automation::Automation;
+use assets::delta::contents::{Contents, PartitionState};
+use assets::delta::partition_tuple::{PartitionColumns, PartitionTuple};
 use assets::delta::touched::Touched;
+use assets::delta::{Bound, ColumnRange, DataType, Edge, PartitionValue, Spread};
 use assets::partition::{MappingSpec, Partitions, PartitionsSpec, WindowsSpec};
 use assets::version::CodeVersion;
 
@@ -244,4 +246,103 @@ fn other_partitions_of_an_asset_that_is_there_rebuild_nothing() {
         !open.iter().flatten().any(|asset| asset.as_str() == "top"),
         "{open:?}"
     );
+}
+
+/// Each run of an asset builds one day.
+fn one_by_one(sim: &mut Sim, name: &str) {
+    sim.change(name, |asset| {
+        let Automation::OnChange(on_change) = &mut asset.automation else {
+            panic!("{:?}", asset.automation);
+        };
+        on_change.pacing.max_partitions_per_run = Some(1);
+    });
+}
+
+/// The newest commit of a table that is not partitioned: its only file spreads over these days.
+fn spread(sim: &Sim, name: &str, (from, to): (&str, &str)) {
+    let day = |value: &str| {
+        Edge::Known(Bound {
+            value: value.to_owned(),
+            is_exact: true,
+        })
+    };
+    let nowhere: PartitionTuple = std::iter::empty().collect();
+    sim.log(name, |log| {
+        log.partitioned_by = PartitionColumns::default();
+        log.contents = Some(Contents {
+            files: 1,
+            rows: None,
+            columns: Vec::new(),
+        });
+        let commit = log.commits.last_mut().unwrap();
+        let state = PartitionState {
+            version: commit.version,
+            at: commit.committed_at,
+            is_bound: false,
+            rows: None,
+            files: 1,
+        };
+        log.partitions = Some([(nowhere.clone(), state)].into());
+        commit.partitions = Touched::These([nowhere].into());
+        commit.spreads = vec![Spread {
+            column: "day".to_owned(),
+            data_type: DataType::Date,
+            ranges: Some(vec![ColumnRange {
+                min: day(from),
+                max: day(to),
+            }]),
+        }];
+    });
+}
+
+#[test]
+fn where_a_table_is_clustered_statistics_tell_which_days_changed() {
+    let mut sim = built();
+    write(&sim, "src", &[]);
+    spread(&sim, "src", ("2026-02-25", "2026-02-26"));
+    sim.pass();
+    assert_eq!(building(&sim, "mid"), ["02-25", "02-26"]);
+}
+
+#[test]
+fn files_of_a_run_that_spread_further_fill_just_what_it_was_to_build() {
+    let mut sim = shop();
+    one_by_one(&mut sim, "mid");
+    sim.pass();
+    for day in ["02-23", "02-24", "02-25", "02-26", "02-27", "02-28"] {
+        assert_eq!(building(&sim, "mid"), [day]);
+        sim.commit_of_run("mid");
+        spread(&sim, "mid", ("2026-02-23", "2026-02-28"));
+        sim.pass();
+        sim.end("mid", crate::ports::RunState::Succeeded);
+        sim.pass();
+    }
+    assert_eq!(building(&sim, "mid"), [""; 0]);
+}
+
+#[test]
+fn what_somebody_else_wrote_to_a_clustered_table_is_there() {
+    let mut sim = shop();
+    one_by_one(&mut sim, "mid");
+    sim.pass();
+    sim.commit_of_run("mid");
+    spread(&sim, "mid", ("2026-02-23", "2026-02-23"));
+    sim.end("mid", crate::ports::RunState::Succeeded);
+    sim.pass();
+    assert_eq!(building(&sim, "mid"), ["02-24"]);
+    sim.end(
+        "mid",
+        crate::ports::RunState::Cancelled {
+            message: String::new(),
+        },
+    );
+    sim.pass();
+    write(&sim, "mid", &[]);
+    spread(&sim, "mid", ("2026-02-24", "2026-02-26"));
+    sim.pass();
+    let memory = sim.memory();
+    let of_mid = memory.builds[&key("mid")].partitions.as_ref().unwrap();
+    let there = of_mid.built.iter().filter_map(|at| days().key(at));
+    let there: Vec<String> = there.map(|day| day[5..].to_owned()).collect();
+    assert_eq!(there, ["02-23", "02-24", "02-25", "02-26"]);
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assets::delta::contents::{Contents, WatchedColumn};
-use assets::delta::partition_tuple::PartitionColumns;
-use assets::delta::touched::Touched;
+use assets::delta::partition_tuple::{PartitionColumns, PartitionTuple};
+use assets::delta::touched::{AllBecause, Touched};
 use assets::delta::{
-    ColumnRange, Commit, DataType, KeptChanges, KnownHead, NullCount, PartitionValue, Reading,
-    TimeSource, Unreadable, Writer,
+    Bound, ColumnRange, Commit, DataType, Edge, KeptChanges, KnownHead, NullCount, PartitionValue,
+    Reading, Spread, TimeSource, Unreadable, Writer,
 };
 use assets::{AssetKey, Relation};
 use async_trait::async_trait;
@@ -83,6 +83,7 @@ impl Lake {
         let partitions = touched(log, committed.partitions.as_ref());
         log.commits.push(Commit {
             partitions,
+            spreads: committed.across.iter().map(spread).collect(),
             time_source: TimeSource::InCommit,
             operation: Some(committed.operation.clone()),
             changed_data: committed.changed_data,
@@ -174,7 +175,12 @@ fn contents(rows: u64, nulls: &BTreeMap<String, u64>) -> Contents {
 /// Says where a commit changed data, of a table that is partitioned by one column from then on.
 fn touched(log: &mut MemoryLog, partitions: Option<&(String, Vec<String>)>) -> Touched {
     let Some((column, values)) = partitions else {
-        return Commit::blank(0, DateTime::UNIX_EPOCH).partitions;
+        // A table without partitions is one, and of another one it is not told.
+        return if log.partitioned_by.columns().is_empty() {
+            Touched::These([PartitionTuple::from_iter([])].into())
+        } else {
+            Touched::All(AllBecause::Unplaced)
+        };
     };
     log.partitioned_by = PartitionColumns::new(None, std::slice::from_ref(column));
     let tuple = |value: &String| {
@@ -183,6 +189,25 @@ fn touched(log: &mut MemoryLog, partitions: Option<&(String, Vec<String>)>) -> T
             .collect()
     };
     Touched::These(values.iter().map(tuple).collect())
+}
+
+/// Says over which days or instants the files of a commit spread.
+fn spread((column, ranges): &(String, Vec<(String, String)>)) -> Spread {
+    let bound = |value: &String| {
+        Edge::Known(Bound {
+            value: value.clone(),
+            is_exact: true,
+        })
+    };
+    let ranges = ranges.iter().map(|(from, to)| ColumnRange {
+        min: bound(from),
+        max: bound(to),
+    });
+    Spread {
+        column: column.clone(),
+        data_type: DataType::Timestamp,
+        ranges: Some(ranges.collect()),
+    }
 }
 
 #[async_trait]

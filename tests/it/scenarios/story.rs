@@ -16,7 +16,7 @@ pub(super) const FORMS: [&str; 31] = [
     "assets:",
     "now TIME",
     "advance DURATION",
-    "commit KEY vN [at TIME] OPERATION [no data | data] [in COLUMN VALUE,…] [rows N [nulls COLUMN N …]] [by run N [started TIME]] [read KEY vN …]",
+    "commit KEY vN [at TIME] OPERATION [no data | data] [in COLUMN VALUE,…] [across COLUMN FROM..TO,…] [rows N [nulls COLUMN N …]] [by run N [started TIME]] [read KEY vN …]",
     "create KEY",
     "lose KEY",
     "recreate KEY",
@@ -116,6 +116,8 @@ pub(super) struct Committed {
     pub(super) run: Option<(i64, Option<Moment>)>,
     /// The column that the table is partitioned by, and the values of it where data changed.
     pub(super) partitions: Option<(String, Vec<String>)>,
+    /// A column, and over which of its values each of the files spreads.
+    pub(super) across: Option<(String, Vec<(String, String)>)>,
     /// The rows that the table has then, and how many of them are null in some columns.
     pub(super) rows: Option<(u64, BTreeMap<String, u64>)>,
     /// What its writer says it read.
@@ -342,6 +344,11 @@ fn quoted(words: &mut Words) -> Told<String> {
     text.ok_or_else(|| words.problem("a text in quotation marks is missing"))
 }
 
+fn range(text: &str) -> Option<(String, String)> {
+    let (from, to) = text.split_once("..")?;
+    Some((from.to_owned(), to.to_owned()))
+}
+
 fn commit(words: &mut Words) -> Told<Committed> {
     let (asset, version) = (words.key()?, words.version()?);
     let at = if words.eat("at") {
@@ -360,6 +367,14 @@ fn commit(words: &mut Words) -> Told<Committed> {
         let column = words.word("the column")?;
         let values = words.word("the values")?;
         partitions = Some((column, values.split(',').map(str::to_owned).collect()));
+    }
+    let mut across = None;
+    if words.eat("across") {
+        let column = words.word("the column")?;
+        let ranges = words.word("the ranges")?;
+        let ranges: Option<Vec<_>> = ranges.split(',').map(range).collect();
+        let missing = || words.problem("the ranges are like `2026-02-22..2026-02-24`".to_owned());
+        across = Some((column, ranges.ok_or_else(missing)?));
     }
     let mut rows = None;
     if words.eat("rows") {
@@ -401,6 +416,7 @@ fn commit(words: &mut Words) -> Told<Committed> {
         changed_data,
         run,
         partitions,
+        across,
         rows,
         read,
     })

@@ -23,7 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 
-use crate::delta::touched::Touched;
+use crate::delta::spread::Spread;
+use crate::delta::touched::{AllBecause, Touched};
 use crate::delta::{ColumnRange, DataType, PartitionColumns, PartitionTuple, PartitionValue};
 
 use super::definition::{Partitions, combine};
@@ -183,6 +184,45 @@ impl Placing {
         }
     }
 
+    /// As [`touched`](Self::touched), where the files of the commits also say over which values of columns they
+    /// spread: where no physical column tells the windows of a part, that does.
+    pub fn touched_within(&self, touched: &Touched, spreads: &[Spread]) -> Placed {
+        let mut placed = self.touched(touched);
+        match touched {
+            Touched::These(_) | Touched::All(AllBecause::Unplaced) => {}
+            // Not only what its files hold has changed.
+            Touched::All(AllBecause::Repartitioned | AllBecause::Replaced | AllBecause::Lost) => {
+                return placed;
+            }
+        }
+        for (part, source) in self.partitions.parts().iter().zip(&self.sources) {
+            let is_told = match source {
+                Source::Time(..) | Source::Value(..) | Source::Seen(_) => true,
+                Source::Fields(fields) => !fields.is_empty(),
+                Source::Nothing => false,
+            };
+            let columns = part.columns();
+            let [column] = columns.as_slice() else {
+                continue;
+            };
+            let spread = spreads
+                .iter()
+                .find(|s| s.column.eq_ignore_ascii_case(column));
+            let found = spread.filter(|_| !is_told);
+            let Some((spread, ranges)) = found.and_then(|s| Some((s, s.ranges.as_ref()?))) else {
+                continue;
+            };
+            let sets = ranges.iter().map(|range| {
+                let found = self.place_range(column, range, &spread.data_type);
+                placed.outside.extend(found.outside);
+                found.partitions
+            });
+            let within = PartitionSet::union_of(sets);
+            placed.partitions = placed.partitions.intersection(&within);
+        }
+        placed
+    }
+
     /// Returns the partitions that the rows of a file are in, by the values of its physical partition
     /// columns.
     pub fn place(&self, tuple: &PartitionTuple) -> Placed {
@@ -218,10 +258,11 @@ impl Placing {
             .parts()
             .iter()
             .map(|part| match part {
-                Part::Windows(windows) if is_told_by(windows, column) => {
-                    time::range(windows, column, range, data_type, &mut outside)
-                }
-                Part::Windows(_) | Part::Keys(_) | Part::Dynamic(_) => PartitionSet::EVERYTHING,
+                Part::Windows(windows) => match told_by(windows, column, data_type) {
+                    Some(told) => time::range(windows, told, range, &mut outside),
+                    None => PartitionSet::EVERYTHING,
+                },
+                Part::Keys(_) | Part::Dynamic(_) => PartitionSet::EVERYTHING,
             })
             .collect();
         Placed {
@@ -243,11 +284,24 @@ impl Placing {
     }
 }
 
-fn is_told_by(windows: &Windows, column: &str) -> bool {
-    match windows.columns() {
-        TimeColumns::One(name) => name.eq_ignore_ascii_case(column),
-        TimeColumns::Several(_) => false,
-    }
+/// Returns how a column tells windows by itself, if it does: by its type, or by a format.
+fn told_by<'a>(
+    windows: &'a Windows,
+    column: &'a str,
+    data_type: &'a DataType,
+) -> Option<time::Told<'a>> {
+    let (name, format) = match windows.columns() {
+        TimeColumns::One(name) => (name, None),
+        TimeColumns::Several(columns) => match columns.as_slice() {
+            [(name, format)] => (name, Some(format)),
+            _ => return None,
+        },
+    };
+    name.eq_ignore_ascii_case(column).then_some(time::Told {
+        column,
+        data_type,
+        format,
+    })
 }
 
 /// Returns the ordinals of values as their column spells them: a declaration may say `007` of an

@@ -73,18 +73,59 @@ pub(super) fn several(
     }
 }
 
-/// Places the range of a column by its statistics. Bounds that are not exact bound all the same.
+/// How a column tells windows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) column: &'a str,
+    pub(super) data_type: &'a DataType,
+    pub(super) format: Option<&'a Format>,
+}
+
+impl Told<'_> {
+    /// Reads a bound; nothing where what lies between two bounds may lie anywhere.
+    fn read(self, text: &str) -> Option<Civil> {
+        match (self.format, self.data_type) {
+            (None, DataType::Date | DataType::Timestamp | DataType::TimestampNtz) => {
+                read(text, self.data_type)
+            }
+            // A text is in the order of its letters: by a format whose numbers all have their zeros, that is
+            // the order of time. Of a long one only the beginning is kept, which is no value of the format.
+            (Some(format), DataType::String) if format.is_in_order(text) => {
+                put_together(&format.read(text)?)
+            }
+            // Of a text without a format nothing is known.
+            (
+                None | Some(_),
+                DataType::Date
+                | DataType::Timestamp
+                | DataType::TimestampNtz
+                | DataType::String
+                | DataType::Boolean
+                | DataType::Byte
+                | DataType::Short
+                | DataType::Integer
+                | DataType::Long
+                | DataType::Float
+                | DataType::Double
+                | DataType::Decimal { .. }
+                | DataType::Binary
+                | DataType::Struct(_)
+                | DataType::Array { .. }
+                | DataType::Map { .. }
+                | DataType::Other(_),
+            ) => None,
+        }
+    }
+}
+
+/// Places the range of a column by its statistics. Bounds that are not exact bound all the same. Those of
+/// timestamps are cut to milliseconds, which takes none of them across the beginning of a window.
 pub(super) fn range(
     windows: &Windows,
-    column: &str,
+    told: Told<'_>,
     range: &ColumnRange,
-    data_type: &DataType,
     outside: &mut BTreeSet<Outside>,
 ) -> PartitionSet {
-    let has_order = matches!(
-        data_type,
-        DataType::Date | DataType::Timestamp | DataType::TimestampNtz
-    );
     let (Edge::Known(min), Edge::Known(max)) = (&range.min, &range.max) else {
         let is_empty = range.min == Edge::Empty && range.max == Edge::Empty;
         return if is_empty {
@@ -93,15 +134,12 @@ pub(super) fn range(
             PartitionSet::EVERYTHING
         };
     };
-    // Of a text only the beginning is kept, and it may be anything.
-    let values =
-        has_order.then(|| Some((read(&min.value, data_type)?, read(&max.value, data_type)?)));
-    let Some((from, to)) = values.flatten() else {
+    let Some((from, to)) = told.read(&min.value).zip(told.read(&max.value)) else {
         return PartitionSet::EVERYTHING;
     };
     let mut tell = |value: &str, reason| {
         outside.insert(Outside {
-            column: column.to_owned(),
+            column: told.column.to_owned(),
             value: PartitionValue::from(Some(value.into())),
             reason,
         });

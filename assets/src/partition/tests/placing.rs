@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::*;
 use crate::delta::touched::{AllBecause, Touched};
-use crate::delta::{Bound, ColumnRange, DataType, Edge, PartitionColumns, PartitionTuple, Schema};
+use crate::delta::{
+    Bound, ColumnRange, DataType, Edge, PartitionColumns, PartitionTuple, Schema, Spread,
+};
 
 /// Partition columns with their types.
 fn columns(columns: &[(&str, &str)]) -> PartitionColumns {
@@ -365,8 +367,148 @@ fn statistics_tell_a_range() {
     );
 }
 
+/// A range by its bounds, as statistics tell them.
+fn within(min: &str, max: &str) -> ColumnRange {
+    let known = |value: &str| {
+        Edge::Known(Bound {
+            value: value.into(),
+            is_exact: false,
+        })
+    };
+    ColumnRange {
+        min: known(min),
+        max: known(max),
+    }
+}
+
+#[test]
+fn a_text_with_a_format_tells_a_range_as_long_as_its_letters_are_in_order() {
+    let columns_of = |format: &str| {
+        let columns = [("ds".to_owned(), format.to_owned())].into();
+        check(PartitionsSpec::Daily(WindowsSpec {
+            columns: Some(columns),
+            start: "2026-01-01".to_owned(),
+            ..WindowsSpec::default()
+        }))
+    };
+    let range = |format: &str, min: &str, max: &str, kind: &DataType| {
+        let days = columns_of(format);
+        let placing = Placing::new(&days, &columns(&[]));
+        told(&days, &placing.place_range("ds", &within(min, max), kind))
+    };
+    let text = DataType::String;
+    for (format, min, max, expected) in [
+        ("%Y%m%d", "20260203", "20260205", "2026-02-03..2026-02-05"),
+        (
+            "day=%Y-%m-%d",
+            "day=2026-02-03",
+            "day=2026-02-03",
+            "2026-02-03",
+        ),
+        // Texts without leading zeros come in another order than time.
+        ("%Y-%m-%d", "2026-10-01", "2026-9-01", "all"),
+        ("%d.%m.%Y", "01.02.2026", "02.01.2026", "all"),
+        ("%Y%m%d", "20260203", "nonsense", "all"),
+        ("%Y%m%d", "2026020", "20260205", "all"),
+    ] {
+        assert_eq!(range(format, min, max, &text), [expected], "{format} {min}");
+    }
+    assert_eq!(
+        range("%Y%m%d", "20260203", "20260205", &DataType::Long),
+        ["all"]
+    );
+}
+
+#[test]
+fn what_no_column_of_files_tells_the_spread_of_a_commit_does() {
+    let days = daily("2026-01-01", "UTC");
+    let product = check(PartitionsSpec::Product(vec![
+        days.clone(),
+        keys("region", &["eu", "us"]),
+    ]));
+    let regions = columns(&[("region", "string")]);
+    let placing = Placing::new(&product, &regions);
+    let eu = Touched::These([tuple(&regions, &[Some("eu")])].into());
+    let spread = |ranges: Option<Vec<ColumnRange>>| Spread {
+        column: "TS".to_owned(),
+        data_type: DataType::Timestamp,
+        ranges,
+    };
+    let two = vec![
+        within("2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z"),
+        within("2026-03-01T10:00:00Z", "2026-03-01T10:00:00Z"),
+    ];
+    let found = placing.touched_within(&eu, &[spread(Some(two.clone()))]);
+    let expected = ["2026-02-01|eu..2026-02-02|eu", "2026-03-01|eu"];
+    assert_eq!(told(&product, &found), expected);
+    assert_eq!(
+        placing.touched_within(&eu, &[spread(None)]),
+        placing.touched(&eu)
+    );
+    assert_eq!(placing.touched_within(&eu, &[]), placing.touched(&eu));
+    // Where columns of files tell, statistics are not asked.
+    let days = check(days);
+    let physical = columns(&[("ts", "date")]);
+    let first = Touched::These([tuple(&physical, &[Some("2026-01-05")])].into());
+    let placing = Placing::new(&days, &physical);
+    let found = placing.touched_within(&first, &[spread(Some(two.clone()))]);
+    assert_eq!(told(&days, &found), ["2026-01-05"]);
+    let placing = Placing::new(&days, &columns(&[]));
+    let unplaced = Touched::All(AllBecause::Unplaced);
+    let found = placing.touched_within(&unplaced, &[spread(Some(two.clone()))]);
+    assert!(!found.partitions.is_everything());
+    let lost = Touched::All(AllBecause::Lost);
+    let found = placing.touched_within(&lost, &[spread(Some(two))]);
+    assert!(found.partitions.is_everything());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever rows a file has, the partitions that they lie in are among those that its statistics tell.
+    #[test]
+    fn no_row_of_a_file_is_placed_too_narrowly(
+        zone in prop::sample::select(TZ_VARIANTS.to_vec()), first in 0..3_900_000_000_i64,
+        rows in prop::collection::vec((0..200_000_i64, 0..1_000_000_u32), 1..5),
+        kind in 0..3, spelled in 0..3,
+    ) {
+        let (start, name) = ("1970-01-01", zone.name());
+        let partitions = check(match kind {
+            0 => hourly(start, name),
+            1 => daily(start, name),
+            _ => monthly(start, name),
+        });
+        let Part::Windows(windows) = &partitions.parts()[0] else { panic!() };
+        let instants = rows.iter().map(|(after, micros)| {
+            DateTime::from_timestamp(first + after, micros * 1000).unwrap()
+        });
+        let instants: Vec<_> = instants.collect();
+        prop_assume!(instants.iter().all(|at| windows.ordinal_at(*at) >= windows.first()));
+        let clock = |at: &DateTime<Utc>| {
+            zone.from_utc_datetime(&at.naive_utc()).naive_local()
+        };
+        let (data_type, texts): (_, Vec<String>) = match spelled {
+            0 => (DataType::Timestamp, instants.iter()
+                .map(|at| at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()).collect()),
+            1 => (DataType::TimestampNtz, instants.iter()
+                .map(|at| clock(at).format("%Y-%m-%d %H:%M:%S%.3f").to_string()).collect()),
+            _ => (DataType::Date, instants.iter().map(|at| clock(at).date().to_string()).collect()),
+        };
+        // A date that the clock comes back to is that of its first midnight.
+        let goes_back = |at: &DateTime<Utc>| (0..26 * 3600).step_by(1800).any(|before| {
+            clock(&(*at - chrono::TimeDelta::seconds(before))).date() > clock(at).date()
+        });
+        prop_assume!(spelled != 2 || !instants.iter().any(goes_back));
+        let range = within(texts.iter().min().unwrap(), texts.iter().max().unwrap());
+        let placing = Placing::new(&partitions, &columns(&[]));
+        let placed = placing.place_range("ts", &range, &data_type);
+        for at in &instants {
+            prop_assert!(
+                placed.partitions.contains(Partition::single(windows.ordinal_at(*at))),
+                "{} {:?} {:?}", zone, texts, told(&partitions, &placed),
+            );
+        }
+    }
 
     /// Whatever a row's instant is, the partition it lies in is among those that its column tells.
     #[test]
