@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assets::delta::contents::{Contents, WatchedColumn};
+use assets::delta::contents::{Contents, PartitionState, WatchedColumn};
 use assets::delta::partition_tuple::{PartitionColumns, PartitionTuple};
 use assets::delta::touched::{AllBecause, Touched};
 use assets::delta::{
@@ -37,19 +37,20 @@ impl Lake {
         self.logs.entry(key.to_string()).or_insert_with(new)
     }
 
-    /// Appends a commit to a table, of all of it or of the values of a column.
+    /// Appends a commit to a table, of all of it or of the values of a column, and whether it empties them.
     pub(super) fn append(
         &mut self,
         key: &AssetKey,
         at: DateTime<Utc>,
         run: i64,
-        partitions: Option<&(String, Vec<String>)>,
+        (partitions, is_emptied): (Option<&(String, Vec<String>)>, bool),
     ) {
         let log = self.log(key);
         let touched = touched(log, partitions);
         let commit = log.commit(at, true);
         commit.writer.job_run_id = Some(run);
         commit.partitions = touched;
+        count(log, is_emptied);
     }
 
     /// A commit by somebody, as the story has it. The first one of a table may have any version: what
@@ -94,6 +95,7 @@ impl Lake {
             inputs: committed.read.clone(),
             ..Commit::blank(committed.version, at)
         });
+        count(log, committed.is_emptied);
         Ok(())
     }
 
@@ -189,6 +191,48 @@ fn touched(log: &mut MemoryLog, partitions: Option<&(String, Vec<String>)>) -> T
             .collect()
     };
     Touched::These(values.iter().map(tuple).collect())
+}
+
+/// Counts the files of partitions after a commit, from the first one on that empties some of them: one in each
+/// that was written.
+fn count(log: &mut MemoryLog, is_emptied: bool) {
+    if log.partitions.is_none() && !is_emptied {
+        return;
+    }
+    let state = |commit: &Commit, files: u64| PartitionState {
+        version: commit.version,
+        at: commit.committed_at,
+        is_bound: false,
+        rows: None,
+        files,
+    };
+    let mut states = BTreeMap::new();
+    let newest = log.next_version() - 1;
+    for commit in &log.commits {
+        let files = u64::from(!is_emptied || commit.version < newest);
+        if let Touched::These(tuples) = &commit.partitions {
+            states.extend(
+                tuples
+                    .iter()
+                    .map(|tuple| (tuple.clone(), state(commit, files))),
+            );
+        }
+    }
+    // What earlier commits emptied and nobody filled since stays empty.
+    for (tuple, before) in log.partitions.iter().flatten() {
+        let is_untouched = |now: &PartitionState| now.version == before.version;
+        if states.get(tuple).is_some_and(is_untouched) {
+            states.insert(tuple.clone(), before.clone());
+        }
+    }
+    let nothing = Contents {
+        files: 0,
+        rows: None,
+        columns: Vec::new(),
+    };
+    let contents = log.contents.get_or_insert(nothing);
+    contents.files = states.values().map(|state| state.files).sum();
+    log.partitions = Some(states);
 }
 
 /// Says over which days or instants the files of a commit spread.

@@ -361,11 +361,15 @@ impl Player {
         let partitions = self.asked_partitions(key, id);
         let scene = &mut *self.world.get();
         let state = match end {
-            End::Ok { with_commit } => {
+            End::Ok {
+                with_commit,
+                is_emptied,
+            } => {
                 if !has_table {
                     scene.lake.make_view(key);
                 } else if *with_commit {
-                    scene.lake.append(key, scene.now, id.0, partitions.as_ref());
+                    let written = (partitions.as_ref(), *is_emptied);
+                    scene.lake.append(key, scene.now, id.0, written);
                 }
                 RunState::Succeeded
             }

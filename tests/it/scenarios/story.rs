@@ -16,7 +16,7 @@ pub(super) const FORMS: [&str; 31] = [
     "assets:",
     "now TIME",
     "advance DURATION",
-    "commit KEY vN [at TIME] OPERATION [no data | data] [in COLUMN VALUE,…] [across COLUMN FROM..TO,…] [rows N [nulls COLUMN N …]] [by run N [started TIME]] [read KEY vN …]",
+    "commit KEY vN [at TIME] OPERATION [no data | data] [in COLUMN VALUE,… [emptied]] [across COLUMN FROM..TO,…] [rows N [nulls COLUMN N …]] [by run N [started TIME]] [read KEY vN …]",
     "create KEY",
     "lose KEY",
     "recreate KEY",
@@ -28,7 +28,7 @@ pub(super) const FORMS: [&str; 31] = [
     "feed KEY on | off",
     "events KEY until TIME",
     "push KEY vN | until TIME [anew]",
-    "finish KEY ok [without commit] | fail [transient] [\"MESSAGE\"] | cancelled",
+    "finish KEY ok [without commit | emptied] | fail [transient] [\"MESSAGE\"] | cancelled",
     "next send loses its answer | never arrives | is throttled | is refused \"MESSAGE\" | kills before it arrives | kills after it arrived",
     "service silent | forgets KEY | back",
     "warehouse says N | fails \"MESSAGE\" | silent",
@@ -116,6 +116,8 @@ pub(super) struct Committed {
     pub(super) run: Option<(i64, Option<Moment>)>,
     /// The column that the table is partitioned by, and the values of it where data changed.
     pub(super) partitions: Option<(String, Vec<String>)>,
+    /// Whether nothing is left in them.
+    pub(super) is_emptied: bool,
     /// A column, and over which of its values each of the files spreads.
     pub(super) across: Option<(String, Vec<(String, String)>)>,
     /// The rows that the table has then, and how many of them are null in some columns.
@@ -141,8 +143,16 @@ pub(super) enum Fate {
 /// How a run ends.
 #[derive(Debug)]
 pub(super) enum End {
-    Ok { with_commit: bool },
-    Failed { is_transient: bool, message: String },
+    Ok {
+        /// Whether it writes something.
+        with_commit: bool,
+        /// Whether nothing is left in the partitions that it writes.
+        is_emptied: bool,
+    },
+    Failed {
+        is_transient: bool,
+        message: String,
+    },
     Cancelled,
 }
 
@@ -362,11 +372,12 @@ fn commit(words: &mut Words) -> Told<Committed> {
     } else {
         words.eat("data") || !MAINTENANCE.contains(&&*operation)
     };
-    let mut partitions = None;
+    let (mut partitions, mut is_emptied) = (None, false);
     if words.eat("in") {
         let column = words.word("the column")?;
         let values = words.word("the values")?;
         partitions = Some((column, values.split(',').map(str::to_owned).collect()));
+        is_emptied = words.eat("emptied");
     }
     let mut across = None;
     if words.eat("across") {
@@ -416,6 +427,7 @@ fn commit(words: &mut Words) -> Told<Committed> {
         changed_data,
         run,
         partitions,
+        is_emptied,
         across,
         rows,
         read,
@@ -430,7 +442,11 @@ fn count(words: &mut Words) -> Told<u64> {
 fn end(words: &mut Words) -> Told<End> {
     if words.eat("ok") {
         let with_commit = !words.eat("without commit");
-        return Ok(End::Ok { with_commit });
+        let is_emptied = words.eat("emptied");
+        return Ok(End::Ok {
+            with_commit,
+            is_emptied,
+        });
     }
     if words.eat("cancelled") {
         return Ok(End::Cancelled);
