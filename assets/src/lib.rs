@@ -29,6 +29,7 @@ pub mod run_times;
 pub mod schedule;
 pub mod task;
 pub mod version;
+pub mod workload;
 
 pub use asset::{Asset, AssetKind, Binding, Consume, DbtNode, Evidence, Upstream};
 pub use diagnostic::{Diagnostic, Place, Severity, did_you_mean};

@@ -29,6 +29,11 @@ impl RunTimes {
         self.0.is_empty()
     }
 
+    /// Returns how long they took, in seconds, the newest last.
+    pub fn seconds(&self) -> &[i64] {
+        &self.0
+    }
+
     /// Returns how long a run usually takes: the median. Absent where there was none.
     pub fn usual(&self) -> Option<TimeDelta> {
         self.percentile(50)

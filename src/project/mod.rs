@@ -3,12 +3,14 @@
 //! - `find`: the project's folder; `error`: why there is nothing to load at all
 //! - `patterns`, `walk`, `asset_files`: globs → files → declarations
 //! - `manifests`: dbt manifests → nodes and what they declare
+//! - `arrivals`: what a simulation is to assume
 //! - `template`: `{{ env }}` in paths
 //!
 //! What is wrong in files is collected as diagnostics, all of it; only what leaves no project to
 //! speak of is an error. Nothing here asks the network, the state file or the process environment:
 //! variables come as a function.
 
+mod arrivals;
 mod asset_files;
 mod error;
 mod find;
@@ -34,13 +36,14 @@ use assets::resolve::{ResolveInput, lend_warehouse, resolve};
 use assets::task::Tasks;
 use lineage::{AssetGraph, Frozen};
 
+pub use arrivals::{ArrivalsFile, load_arrivals};
 pub use error::ProjectError;
 pub use find::PROJECT_FILE;
 pub use manifests::ManifestFile;
 pub use sources::Sources;
 
 /// The error codes of loading with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 12] = [
+pub const CODES: [(&str, &str); 13] = [
     ("L001", "an asset file cannot be read"),
     ("L002", "a pattern of asset files cannot be used"),
     ("L003", "a pattern matches no file"),
@@ -52,6 +55,7 @@ pub const CODES: [(&str, &str); 12] = [
     ("L009", "one manifest is named twice"),
     ("L010", "a freeze names no assets"),
     ("L011", "the results of dbt cannot be read"),
+    ("L012", "an arrivals file names what there is not"),
     ("L013", "a task is not told which versions to read together"),
 ];
 

@@ -30,10 +30,11 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::schedule::Calendars;
+use crate::workload::Workload;
 
 use at::At;
 use check::{Checks, Names, check_asset, check_project};
-use file::{AssetEntry, AssetFile, ProjectFile};
+use file::{AssetEntry, AssetFile, ProjectFile, WorkloadFile};
 use problem::{Family, Problem};
 use read::{MissingVariables, read};
 use report::Report;
@@ -150,6 +151,30 @@ fn assets_of(
         assets.push(asset);
     }
     Some(assets)
+}
+
+/// Reads an arrivals file and returns the workload that it declares, with everything that is wrong in
+/// the file. Whether its sources and tasks exist is not asked here.
+pub fn parse_arrivals_file(
+    file: &Arc<str>,
+    text: &str,
+    context: &Context<'_>,
+) -> (Workload, Vec<Diagnostic>) {
+    let mut report = Report::new(file, Family::Asset, context.variables);
+    let workload = workload_of(text, context, &mut report).unwrap_or_default();
+    (workload, report.finish())
+}
+
+fn workload_of(text: &str, context: &Context<'_>, report: &mut Report<'_>) -> Option<Workload> {
+    report_tokens(text, report);
+    let tree = yaml::parse_yaml(text, report)?;
+    let file: WorkloadFile = read(&tree, tree.root?, MissingVariables::Report, report)?;
+    let mut checks = Checks {
+        tree: &tree,
+        report,
+        calendars: Cow::Borrowed(context.calendars),
+    };
+    Some(checks.workload(&file))
 }
 
 /// Reads one asset, and returns it with the node of its key.

@@ -13,6 +13,7 @@ mod project;
 mod schedule;
 mod task;
 mod template;
+mod workload;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ mod project;
 mod schedule;
 mod task;
 mod text;
+mod workload;
 
 pub(super) use asset::{AssetEntry, AssetFile, UpstreamEntry};
 pub(super) use automation::{
@@ -30,3 +31,4 @@ pub(super) use project::{
 pub(super) use schedule::{CalendarEntry, FreezeEntry, HoursEntry, ScheduleText};
 pub(super) use task::{AssetTaskEntry, DatabricksJobEntry, ProjectTaskEntry, TaskLimitsEntry};
 pub(super) use text::{CronText, DurationText, KeyText, TaskNameText, TemplateText};
+pub(super) use workload::{ArrivalsEntry, ChangedWord, RunsEntry, WorkloadFile};
