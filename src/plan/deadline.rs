@@ -80,9 +80,13 @@ pub(super) fn deadline_state(
 pub(super) fn new_verdicts(
     input: &PlanInput<'_>,
     standings: &[Standing<'_>],
+    of: impl Iterator<Item = AssetIndex>,
 ) -> Vec<(AssetKey, DeadlineVerdict)> {
     let mut found = Vec::new();
-    for (index, standing) in input.graph.indices().zip(standings) {
+    for index in of {
+        let Some(standing) = standings.get(index.position()) else {
+            continue;
+        };
         let key = &input.graph.asset(index).key;
         let state = deadline_state(input, index, standing);
         let Some(verdict) = state.and_then(|state| state.last) else {

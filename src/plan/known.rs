@@ -24,26 +24,42 @@ pub(super) struct Known<'a> {
 impl<'a> Known<'a> {
     pub(super) fn of(input: &PlanInput<'a>) -> Self {
         let (graph, memory) = (input.graph, input.memory);
-        let mut intents = vec![None; graph.len()];
-        // The store allows at most one open intent per asset, but for those of backfills, which each build a
-        // part of it that nothing live is asked to build.
-        let live = memory.open_intents.values();
-        for intent in live.filter(|intent| intent.backfill.is_none() || intent.partitions.is_none())
-        {
-            for asset in &intent.assets {
-                let index = graph.index_of(asset.as_str());
-                if let Some(slot) = index.and_then(|index| intents.get_mut(index.position())) {
-                    *slot = Some(intent);
-                }
-            }
-        }
         Self {
             observations: beside(graph, &memory.observations),
             commits: beside(graph, &memory.commits),
             consumption: beside(graph, &memory.consumption),
             builds: beside(graph, &memory.builds),
-            intents,
+            intents: intents(input),
         }
+    }
+
+    /// Knows what is remembered of some assets, and what was seen of what they read, and of the others
+    /// nothing: less than walking along everything while they are few.
+    pub(super) fn among(input: &PlanInput<'a>, attended: &[AssetIndex]) -> Self {
+        if attended.len() > input.graph.len() / 4 {
+            return Self::of(input);
+        }
+        let (graph, memory) = (input.graph, input.memory);
+        let mut known = Self {
+            observations: vec![None; graph.len()],
+            commits: vec![None; graph.len()],
+            consumption: vec![None; graph.len()],
+            builds: vec![None; graph.len()],
+            intents: intents(input),
+        };
+        for &index in attended {
+            let key = &graph.asset(index).key;
+            set(&mut known.consumption, index, memory.consumption.get(key));
+            set(&mut known.builds, index, memory.builds.get(key));
+            for &of in std::iter::once(&index).chain(graph.inputs(index)) {
+                if known.observation(of).is_none() {
+                    let key = &graph.asset(of).key;
+                    set(&mut known.observations, of, memory.observations.get(key));
+                    set(&mut known.commits, of, memory.commits.get(key));
+                }
+            }
+        }
+        known
     }
 
     pub(super) fn observation(&self, index: AssetIndex) -> Option<&'a Observation> {
@@ -69,6 +85,27 @@ impl<'a> Known<'a> {
 
     pub(super) fn intent(&self, index: AssetIndex) -> Option<&'a Intent> {
         self.intents.get(index.position()).copied().flatten()
+    }
+}
+
+/// The intent that is open for each asset. The store allows at most one, but for those of backfills, which
+/// each build a part of it that nothing live is asked to build.
+fn intents<'a>(input: &PlanInput<'a>) -> Vec<Option<&'a Intent>> {
+    let mut intents = vec![None; input.graph.len()];
+    let live = input.memory.open_intents.values();
+    for intent in live.filter(|intent| intent.backfill.is_none() || intent.partitions.is_none()) {
+        for asset in &intent.assets {
+            if let Some(index) = input.graph.index_of(asset.as_str()) {
+                set(&mut intents, index, Some(intent));
+            }
+        }
+    }
+    intents
+}
+
+fn set<'a, T>(of: &mut [Option<&'a T>], index: AssetIndex, value: Option<&'a T>) {
+    if let Some(slot) = of.get_mut(index.position()) {
+        *slot = value;
     }
 }
 

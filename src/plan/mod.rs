@@ -49,6 +49,8 @@ mod snapshot;
 mod standing;
 mod verdict;
 
+use lineage::AssetIndex;
+
 pub use deadline::{DeadlineState, Due};
 pub use decision::{Action, BackfillWait, Decision, Plan, Request};
 pub use event_time::{EventTime, event_time_at};
@@ -62,19 +64,28 @@ pub use position::{BrokenPosition, PositionLost};
 pub use reason::{FailedCheck, Reason, sentence};
 pub use reserved::appended_before;
 pub use snapshot::{Agreement, Disagreement, Shown};
-pub use standing::{Standing, TableState, standings};
+pub use standing::{Standing, TableState, standings, standings_among};
 
 /// Decides about every asset of the project.
 ///
 /// Decisions come in key order, requests in the order in which they should be sent.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
-    let standings = standings(input);
-    let verdicts = verdict::verdicts(input, &standings);
-    let mut plan = admit::admit(input, &standings, verdicts);
-    plan.deadlines = deadline::new_verdicts(input, &standings);
-    provenance::learn(input, &standings, &mut plan.learned);
-    recovery::learn(input, &standings, &mut plan.learned);
-    backfill::add(input, &standings, &mut plan);
+    decide(input, &standings(input), input.graph.indices())
+}
+
+/// Decides by how the assets stand, which is known already; `due` are those of which a deadline may
+/// have passed that is not on record.
+pub fn decide(
+    input: &PlanInput<'_>,
+    standings: &[Standing<'_>],
+    due: impl Iterator<Item = AssetIndex>,
+) -> Plan {
+    let verdicts = verdict::verdicts(input, standings);
+    let mut plan = admit::admit(input, standings, verdicts);
+    plan.deadlines = deadline::new_verdicts(input, standings, due);
+    provenance::learn(input, standings, &mut plan.learned);
+    recovery::learn(input, standings, &mut plan.learned);
+    backfill::add(input, standings, &mut plan);
     mass_change::hold(input, &mut plan);
     plan
 }

@@ -69,7 +69,7 @@ pub(super) fn feeds<'a>(
     key_of: impl Fn(AssetIndex) -> &'a assets::AssetKey,
 ) -> (Vec<BrokenPosition<'a>>, Vec<(AssetIndex, u64)>) {
     let (mut broken, mut beginnings) = (Vec::new(), Vec::new());
-    if !asset.reads_changes() {
+    if behind.is_empty() || !asset.reads_changes() {
         return (broken, beginnings);
     }
     for behind in behind {

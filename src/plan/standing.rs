@@ -116,6 +116,52 @@ pub struct Behind<'a> {
 }
 
 impl Standing<'_> {
+    /// How an asset stands of which nothing is to be looked at: see [`standings_among`].
+    const AT_REST: Self = Self {
+        table: TableState::Known(None),
+        behind: Vec::new(),
+        is_missing: false,
+        built_code: None,
+        pending: None,
+        arriving: None,
+        blind_spot: None,
+        unbuilt: None,
+        is_coming: false,
+        lead: None,
+        stale_view: None,
+        build: None,
+        intent: None,
+        parts: None,
+        observation: None,
+        broken: Vec::new(),
+        beginnings: Vec::new(),
+        provenance: None,
+        agreement: None,
+    };
+
+    /// Returns whether nothing follows from how it stands, for it or for what reads it, whatever time
+    /// it is: its table is there, it shows all that there is, and nothing is under way.
+    pub fn is_at_rest(&self) -> bool {
+        !self.is_stale()
+            && self.pending.is_none()
+            && self.arriving.is_none()
+            && self.blind_spot.is_none()
+            && self.unbuilt.is_none()
+            && self.stale_view.is_none()
+            && self.intent.is_none()
+            && self.parts.is_none()
+            && self.broken.is_empty()
+            && self.beginnings.is_empty()
+            && !self
+                .build
+                .is_some_and(|build| build.cut.is_some() || !build.degraded_by.is_empty())
+            && !self
+                .agreement
+                .as_ref()
+                .is_some_and(|agreement| agreement.is_news)
+            && matches!(self.table, TableState::Known(_) | TableState::None)
+    }
+
     /// Returns whether it is stale by itself, not only through its inputs.
     pub fn is_stale(&self) -> bool {
         self.is_missing || self.built_code.is_some() || !self.behind.is_empty()
@@ -136,13 +182,38 @@ impl Standing<'_> {
 /// Returns how every asset stands, by its position in the graph.
 pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
     let known = Known::of(input);
-    let mut standings: Vec<Standing<'a>> = input
+    let standings: Vec<Standing<'a>> = input
         .graph
         .indices()
         .map(|index| own_facts(input, &known, index))
         .collect();
-    for &index in input.graph.topological_order() {
-        let against = against_inputs(input, &known, &standings, index);
+    compared(input, &known, standings, input.graph.topological_order())
+}
+
+/// Returns the same where only the assets of `attended`, inputs first, may not be
+/// [at rest](Standing::is_at_rest); of the others nothing is told but that.
+///
+/// It takes time for the former only, for who decides again and again while little changes.
+pub fn standings_among<'a>(input: &PlanInput<'a>, attended: &[AssetIndex]) -> Vec<Standing<'a>> {
+    let known = Known::among(input, attended);
+    let mut standings = vec![Standing::AT_REST; input.graph.len()];
+    for &index in attended {
+        if let Some(standing) = standings.get_mut(index.position()) {
+            *standing = own_facts(input, &known, index);
+        }
+    }
+    compared(input, &known, standings, attended)
+}
+
+/// Completes how these assets stand, inputs first, by comparing them with what they read.
+fn compared<'a>(
+    input: &PlanInput<'a>,
+    known: &Known<'a>,
+    mut standings: Vec<Standing<'a>>,
+    order: &[AssetIndex],
+) -> Vec<Standing<'a>> {
+    for &index in order {
+        let against = against_inputs(input, known, &standings, index);
         let stale_view = stale_view(input, &standings, index);
         let lead = lead(input, &standings, index, &against);
         if let Some(standing) = standings.get_mut(index.position()) {
@@ -170,7 +241,7 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
             }
         }
     }
-    let found = provenances(input, &known, &standings);
+    let found = provenances(input, known, &standings);
     for (standing, provenance) in standings.iter_mut().zip(found) {
         standing.provenance = provenance;
     }
@@ -178,11 +249,9 @@ pub fn standings<'a>(input: &PlanInput<'a>) -> Vec<Standing<'a>> {
         let asset = input.graph.asset(*index);
         asset.consistency == Consistency::Snapshot && asset.is_built_here()
     };
-    let agreements: Vec<(AssetIndex, Agreement)> = input
-        .graph
-        .indices()
-        .filter(is_chosen)
-        .map(|index| (index, agreement(input, &known, &standings, index)))
+    let chosen = order.iter().copied().filter(is_chosen);
+    let agreements: Vec<(AssetIndex, Agreement)> = chosen
+        .map(|index| (index, agreement(input, known, &standings, index)))
         .collect();
     for (index, agreement) in agreements {
         if let Some(standing) = standings.get_mut(index.position()) {
