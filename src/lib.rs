@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod report;
 pub mod secret;
 pub mod signals;
+pub mod simulate;
 pub mod state;
 pub mod store;
 pub mod telemetry;

@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "reconcile",
         &["ports", "state", "plan", "observe", "execute", "checks"],
     ),
+    ("simulate", &["state", "plan", "execute"]),
     // Adapters, which know nothing of the loop.
     ("project", &[]),
     ("databricks", &["secret", "tls"]),

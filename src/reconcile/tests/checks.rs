@@ -27,7 +27,7 @@ fn check(name: &str, rule: Rule) -> Check {
     }
 }
 
-fn not_null() -> Check {
+pub(super) fn not_null() -> Check {
     let columns = vec!["id".to_owned()];
     check("not_null_id", Rule::NotNull { columns })
 }
@@ -40,7 +40,7 @@ fn unique() -> Check {
     }
 }
 
-fn contents(rows: u64, nulls: u64, untold_files: u64) -> Contents {
+pub(super) fn contents(rows: u64, nulls: u64, untold_files: u64) -> Contents {
     Contents {
         files: 1,
         rows: Some(rows),

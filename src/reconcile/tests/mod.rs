@@ -16,6 +16,7 @@ mod random;
 mod recovery;
 mod scheduled;
 mod search;
+mod simulated;
 mod snapshots;
 mod tables;
 mod traps;

@@ -183,7 +183,7 @@ impl Sim {
         AssetGraph::build(self.assets.clone()).unwrap()
     }
 
-    fn tasks(&self) -> Tasks {
+    pub(super) fn tasks(&self) -> Tasks {
         let task = |(asset, id)| {
             let job: DatabricksJob = DatabricksJob {
                 job: JobReference::Id(self.shared(asset).unwrap_or(id)),
