@@ -10,7 +10,7 @@ use crate::project::ProjectError;
 use crate::store::codes::code_of;
 
 /// The error codes of the command line with their titles; `docs/errors.md` explains each.
-pub const CODES: [(&str, &str); 32] = [
+pub const CODES: [(&str, &str); 33] = [
     ("C000", "a fault of Headwater itself"),
     ("C001", "no project file was found"),
     ("C002", "the project has errors"),
@@ -42,6 +42,7 @@ pub const CODES: [(&str, &str); 32] = [
     ("C028", "the backfill asks for nothing"),
     ("C029", "partitions would be appended a second time"),
     ("C030", "the name of the backfill cannot be used"),
+    ("C031", "the arrivals file cannot be used"),
     ("C032", "many assets are gone from the project"),
 ];
 

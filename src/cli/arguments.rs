@@ -23,6 +23,7 @@ use super::plan::PlanArgs;
 use super::reconcile::ReconcileArgs;
 use super::runs::RunsArgs;
 use super::schema::SchemaArgs;
+use super::simulate::SimulateArgs;
 use super::state::StateArgs;
 use super::status::StatusArgs;
 use super::watermark::WatermarkArgs;
@@ -184,6 +185,14 @@ pub enum Command {
     /// stale and may run. Does not wait for runs: the next pass collects them. Safe to run from
     /// cron every minute, and to kill at any moment.
     Reconcile(ReconcileArgs),
+    /// Try the policies out in virtual time: runs, lags, missed deadlines, cost
+    ///
+    /// Lets the planner decide, pass after pass in virtual time, over arrivals that were recorded or
+    /// are declared, and tells what would come of it: runs, how far tables would be behind, which
+    /// deadlines would be missed, and what it would cost; alone, or beside the project in another
+    /// folder. Starts nothing and records nothing. Nobody is asked: a pass that would begin more runs
+    /// than `confirm_above` goes on as with --allow-mass-change, and is counted.
+    Simulate(SimulateArgs),
     /// Say how fresh assets are
     ///
     /// Says how fresh assets are, by what the last pass saw: health, age of the data, lag behind

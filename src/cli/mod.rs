@@ -31,6 +31,7 @@ mod reconcile;
 mod runs;
 mod schema;
 pub mod select;
+mod simulate;
 mod state;
 mod status;
 pub mod table;
@@ -137,6 +138,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, CommandError> 
         Command::Observe(args) => block_on(observe::run(context, args)),
         Command::Plan(args) => block_on(plan::run(context, args)),
         Command::Reconcile(args) => block_on(reconcile::run(context, args)),
+        Command::Simulate(args) => block_on(simulate::run(context, args)),
         Command::Status(args) => status::run(context, args),
         Command::Explain(args) => explain::run(context, args),
         Command::Runs(args) => runs::run(context, args),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Context, human};
@@ -53,6 +54,58 @@ impl<'a> Progress<'a> {
     }
 
     /// Ends the moving line.
+    pub(super) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// How far a simulation is, on a terminal.
+pub(super) struct Course {
+    bar: Option<ProgressBar>,
+    from: DateTime<Utc>,
+    hours: u64,
+    done: u64,
+}
+
+impl Course {
+    /// Starts a bar over so much time, once for each policy.
+    pub(super) fn start(
+        context: &Context,
+        (from, span): (DateTime<Utc>, TimeDelta),
+        policies: u32,
+    ) -> Self {
+        let hours = u64::try_from(span.num_hours()).unwrap_or(0);
+        let bar = context.output.shows_progress().then(|| {
+            let bar = ProgressBar::new(hours * u64::from(policies));
+            if let Ok(style) = ProgressStyle::with_template("{elapsed} {bar:40} {pos} of {len} h") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self {
+            bar,
+            from,
+            hours,
+            done: 0,
+        }
+    }
+
+    /// Tells up to where it is.
+    pub(super) fn at(&mut self, now: DateTime<Utc>) {
+        if let Some(bar) = &self.bar {
+            let hours = u64::try_from((now - self.from).num_hours()).unwrap_or(0);
+            bar.set_position(self.done + hours);
+        }
+    }
+
+    /// Goes on to the next policy.
+    pub(super) fn next(&mut self) {
+        self.done += self.hours;
+    }
+
+    /// Ends the bar.
     pub(super) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();

@@ -49,6 +49,12 @@ impl Cell {
         text.map_or_else(|| Self::plain(""), Self::plain)
     }
 
+    /// Gives it another tone.
+    #[must_use]
+    pub fn with(self, tone: Tone) -> Self {
+        Self { tone, ..self }
+    }
+
     fn styled(&self) -> comfy_table::Cell {
         let text = if self.text.is_empty() {
             "-"

@@ -17,6 +17,7 @@ mod pass;
 mod plan;
 mod reading;
 mod runs;
+mod simulation;
 mod status;
 
 use assets::TableVersion;
@@ -36,6 +37,7 @@ pub use reading::reading_document;
 pub use runs::{
     cancel_document, push_document, retry_document, run_document, run_list, shown_parameters,
 };
+pub use simulation::{Simulated, Simulation, Totals, hours, simulation_document, totals};
 pub use status::{Situation, health_document, status_document};
 
 /// The version of every document.

@@ -41,7 +41,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The rim.
     (
         "report",
-        &["plan", "ports", "reconcile", "execute", "secret", "state"],
+        &[
+            "plan",
+            "ports",
+            "reconcile",
+            "execute",
+            "secret",
+            "simulate",
+            "state",
+        ],
     ),
     ("watch", &[]),
     ("holder", &[]),
@@ -107,6 +115,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "reconcile",
             "report",
             "signals",
+            "simulate",
             "state",
             "telemetry",
             "watch",

@@ -44,6 +44,22 @@ const DOCUMENTS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "simulate --for 1h --recorded 1h",
+        "Simulation",
+        &[
+            "from",
+            "until",
+            "every_seconds",
+            "seed",
+            "arrivals",
+            "assumptions[]:code message assets",
+            "totals",
+            "against",
+            "assets[]:asset runs failed_runs lag deadlines missed_deadlines overdue_seconds run_hours cost \
+           against",
+        ],
+    ),
+    (
         "status",
         "Status",
         &[

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::program::run;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "demo",
     "init",
     "validate",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 18] = [
     "partitions",
     "plan",
     "reconcile",
+    "simulate",
     "status",
     "explain",
     "runs",

@@ -40,5 +40,6 @@ mod reliability;
 mod runs;
 mod scenarios;
 mod service_faults;
+mod simulate;
 mod state;
 mod state_faults;

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
-use crate::declaration::{explanations, schema_asset, schema_project};
+use crate::declaration::{explanations, parse_arrivals_file, schema_asset, schema_project};
 use crate::diagnostic::Diagnostic;
+use crate::task::TaskName;
+use crate::workload::{Changed, Rhythm, Runs};
 
-use super::{problems_of, render};
+use super::{context, problems_of, render};
 
 fn page(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -40,7 +43,8 @@ fn every_example_of_the_reference_loads_and_keeps_the_schema() {
     let asset = jsonschema::draft7::new(&schema_asset()).unwrap();
     let examples = examples(&page("declaring.md"));
     assert!(examples.len() >= 8, "{}", examples.len());
-    for (line, text) in examples {
+    let of_assets = examples.into_iter().filter(|(_, text)| !is_arrivals(text));
+    for (line, text) in of_assets {
         let is_project = text.contains("version: 1");
         let (name, schema) = if is_project {
             ("headwater.yml", &project)
@@ -56,6 +60,45 @@ fn every_example_of_the_reference_loads_and_keeps_the_schema() {
         let value: Value = serde_saphyr::from_str(&text).unwrap();
         assert!(schema.is_valid(&value), "line {line} breaks the schema");
     }
+}
+
+fn is_arrivals(text: &str) -> bool {
+    text.starts_with("sources:")
+}
+
+#[test]
+fn the_example_of_an_arrivals_file_says_all_that_one_may_say() {
+    let examples = examples(&page("declaring.md"));
+    let [(_, text)] = &*examples
+        .iter()
+        .filter(|(_, text)| is_arrivals(text))
+        .collect::<Vec<_>>()
+    else {
+        panic!("one example of an arrivals file");
+    };
+    let (workload, problems) = parse_arrivals_file(&"arrivals.yml".into(), text, &context());
+    assert_eq!(render(&problems), "");
+    let minutes = TimeDelta::minutes;
+    let orders = &workload.sources["raw.orders"];
+    assert_eq!(orders.rhythm, Rhythm::Every(minutes(5)));
+    assert_eq!(
+        (orders.jitter, orders.partitions),
+        (minutes(1), Changed::Latest)
+    );
+    let nightly = &workload.sources["tag:nightly"];
+    assert!(matches!(nightly.rhythm, Rhythm::Schedule(_)));
+    assert!((workload.sources["raw.events"].late - 0.02).abs() < 1e-9);
+    let (revenue, _) = &workload.tasks[&TaskName::new("revenue")];
+    // What a task does not say, all runs do; a spread belongs to its duration.
+    let expected = Runs {
+        duration: Some(minutes(20)),
+        spread: None,
+        failure_rate: Some(0.01),
+        cost_per_hour: Some(18.0),
+    };
+    assert_eq!(revenue.or(workload.runs), expected);
+    assert_eq!(workload.runs.cost_per_hour, Some(4.5));
+    assert_eq!(workload.currency.as_deref(), Some("USD"));
 }
 
 #[test]
