@@ -63,9 +63,14 @@ pub enum Reason {
         asked_at: DateTime<Utc>,
     },
     /// The asset should exist and does not.
-    Missing,
+    Missing {
+        /// When it was last built, UTC, of one that was there and is gone; absent where it never was built.
+        built_at: Option<DateTime<Utc>>,
+    },
     /// Partitions should have content and have none.
     MissingPartitions {
+        /// When the asset was last built, UTC, where its table was there and is gone.
+        built_at: Option<DateTime<Utc>>,
         /// How many.
         count: u64,
         /// The key of the first one.
@@ -326,7 +331,7 @@ impl Reason {
             Self::UpstreamRecreated { .. } => "upstream_recreated",
             Self::PositionBroken { .. } => "position_broken",
             Self::FullRefresh { .. } => "full_refresh",
-            Self::Missing => "missing",
+            Self::Missing { .. } => "missing",
             Self::MissingPartitions { .. } => "missing_partitions",
             Self::BeyondLookback { .. } => "beyond_lookback",
             Self::CodeChanged { .. } => "code_changed",
@@ -436,14 +441,16 @@ pub fn sentence(reason: &Reason) -> String {
                 clock(*asked_at)
             )
         }
-        Reason::Missing => "it was never built".to_owned(),
-        Reason::MissingPartitions { count, first, last } => match (count, first, last) {
-            (1, Some(first), _) => format!("its partition `{first}` was never built"),
-            (count, Some(first), Some(last)) => {
-                format!("{count} of its partitions were never built, from `{first}` to `{last}`")
-            }
-            (count, _, _) => format!("{count} of its partitions were never built"),
-        },
+        Reason::Missing { built_at: None } => "it was never built".to_owned(),
+        Reason::Missing { built_at: Some(at) } => {
+            format!("it is gone, and was last built at {}", clock(*at))
+        }
+        Reason::MissingPartitions {
+            built_at,
+            count,
+            first,
+            last,
+        } => missing_partitions(*built_at, *count, (first.as_deref(), last.as_deref())),
         Reason::BeyondLookback {
             count, first, last, ..
         } => beyond_lookback(*count, first, last),
@@ -606,6 +613,29 @@ pub fn sentence(reason: &Reason) -> String {
                 list(upstreams)
             )
         }
+    }
+}
+
+fn missing_partitions(
+    built_at: Option<DateTime<Utc>>,
+    count: u64,
+    (first, last): (Option<&str>, Option<&str>),
+) -> String {
+    let range = match (count, first, last) {
+        (2.., Some(first), Some(last)) => format!(", from `{first}` to `{last}`"),
+        _ => String::new(),
+    };
+    let which = match (count, first) {
+        (1, Some(first)) => format!("its partition `{first}`"),
+        (count, _) => format!("{count} of its partitions"),
+    };
+    match (built_at, count) {
+        (None, 1) => format!("{which} was never built"),
+        (None, _) => format!("{which} were never built{range}"),
+        (Some(at), _) => format!(
+            "its table is gone, and {which} with it{range}: it was last built at {}",
+            clock(at)
+        ),
     }
 }
 

@@ -33,7 +33,7 @@ use super::patience::still_waits;
 use super::position::{BrokenPosition, asked, is_refreshed_by_itself};
 use super::reason::Reason;
 use super::reserved::{appends_again, in_flight, may_be_built, reserved};
-use super::standing::{Standing, is_built_by_itself, must_be_built};
+use super::standing::{Standing, TableState, is_built_by_itself, must_be_built};
 use crate::state::{Cut, Failure, FullRefreshRequest};
 
 /// A decision before limits.
@@ -270,9 +270,13 @@ impl Judge<'_> {
         match (&standing.parts, &asset.partitions) {
             (Some(parts), Some(definition)) if standing.is_missing => {
                 let missing = parts.missing.difference(&parts.dormant);
-                reasons.push(missing_partitions(definition, &missing));
+                let built_at = was_built_at(standing);
+                reasons.push(missing_partitions(definition, &missing, built_at));
             }
-            _ if standing.is_missing => reasons.push(Reason::Missing),
+            _ if standing.is_missing => {
+                let built_at = was_built_at(standing);
+                reasons.push(Reason::Missing { built_at });
+            }
             _ => {}
         }
         let code = standing.built_code.zip(asset.code_version.as_ref());
@@ -525,10 +529,23 @@ fn is_stale(asset: &Asset, standing: &Standing<'_>) -> bool {
     must_be_built(asset, standing) || !standing.behind.is_empty()
 }
 
+/// When an asset was last built that was there and is gone.
+fn was_built_at(standing: &Standing<'_>) -> Option<DateTime<Utc>> {
+    let build = standing
+        .build
+        .filter(|_| standing.table == TableState::Absent);
+    build.and_then(|build| build.built_at)
+}
+
 /// Names the partitions that are missing: the first and the last one.
-fn missing_partitions(definition: &Partitions, missing: &PartitionSet) -> Reason {
+fn missing_partitions(
+    definition: &Partitions,
+    missing: &PartitionSet,
+    built_at: Option<DateTime<Utc>>,
+) -> Reason {
     let ranges = definition.key_ranges(missing);
     Reason::MissingPartitions {
+        built_at,
         count: missing.count().unwrap_or(0),
         first: ranges.first().map(|range| range.from.clone()),
         last: ranges.last().map(|range| range.to.clone()),

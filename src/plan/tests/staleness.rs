@@ -5,7 +5,7 @@ use assets::policy::CodeChanges;
 use assets::version::{CodeVersion, TableId, TableVersion};
 
 use super::world::{World, at, key};
-use crate::plan::Reason;
+use crate::plan::{Reason, sentence};
 use crate::state::{Basis, ObservedState};
 
 fn pair() -> World {
@@ -50,6 +50,27 @@ fn a_missing_table_is_built_once_its_inputs_exist() {
     assert_eq!(world.decisions(), ["run mart.b: missing"]);
     world.observe("raw.a", ObservedState::Absent);
     assert_eq!(world.decisions(), ["hold mart.b: upstream_missing"]);
+}
+
+#[test]
+fn what_was_built_and_is_gone_is_not_said_to_have_never_been_built() {
+    let mut world = pair();
+    let built_at = world.now;
+    world.later(1);
+    world.observe("mart.b", ObservedState::Gone);
+    let gone = Reason::Missing {
+        built_at: Some(built_at),
+    };
+    let plan = world.plan();
+    assert_eq!(plan.decisions[0].reasons, [gone.clone()]);
+    assert_eq!(
+        sentence(&gone),
+        "it is gone, and was last built at 2026-03-01T06:00:00Z"
+    );
+    // One that nobody ever built was not there before.
+    world.memory.builds.clear();
+    let never = Reason::Missing { built_at: None };
+    assert_eq!(world.plan().decisions[0].reasons[0], never);
 }
 
 #[test]
