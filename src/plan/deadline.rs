@@ -133,7 +133,8 @@ fn lacks(
     if standing.is_missing || is_pending {
         return Some(true);
     }
-    if standing.blind_spot.is_some() {
+    let gone_upstream = standing.vacancy.filter(|gone| *gone != index);
+    if standing.blind_spot.is_some() || gone_upstream.is_some() {
         return None;
     }
     let asset = input.graph.asset(index);

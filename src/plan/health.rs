@@ -421,11 +421,24 @@ fn blindness(
         }
         TableState::Absent | TableState::None | TableState::Known(_) => {}
     }
-    let blind = standing.blind_spot.filter(|blind| *blind != index)?;
-    let blind = &input.graph.asset(blind).key;
+    if let Some(blind) = standing.blind_spot.filter(|blind| *blind != index) {
+        let blind = &input.graph.asset(blind).key;
+        return reason(
+            "upstream_unknown",
+            format!("`{blind}` upstream of it could not be observed"),
+        );
+    }
+    // What lacks something is stale for sure, whatever the rest would hold.
+    let asset = input.graph.asset(index);
+    let is_stale =
+        standing.pending.is_some() || standing.unbuilt.is_some() || must_be_built(asset, standing);
+    let gone = standing
+        .vacancy
+        .filter(|gone| *gone != index && !is_stale)?;
+    let gone = &input.graph.asset(gone).key;
     reason(
-        "upstream_unknown",
-        format!("`{blind}` upstream of it could not be observed"),
+        "upstream_absent",
+        format!("the table of `{gone}` upstream of it does not exist"),
     )
 }
 

@@ -8,6 +8,7 @@
 //! | the code differs from the code it was built with | outdated, if its policy rebuilds |
 //! | an input is itself behind | transitively behind, with the input's oldest change |
 //! | the table cannot be observed | unknown: neither fresh nor stale |
+//! | nobody here builds what is gone | unknown, and so is what reads it and lacks nothing else |
 //!
 //! Only consumption and heads are compared, never times: no event can be missed.
 
@@ -49,6 +50,9 @@ pub struct Standing<'a> {
     pub arriving: Option<Origin>,
     /// The nearest asset that cannot be observed, on any path from a root, itself included.
     pub blind_spot: Option<AssetIndex>,
+    /// The nearest asset whose table does not exist and that nobody here builds, on any path from a root,
+    /// itself included: what it would hold, nobody can say.
+    pub vacancy: Option<AssetIndex>,
     /// An asset upstream of it that has to be built itself, because it is missing or its code
     /// changed: what this one holds will not stay.
     pub unbuilt: Option<AssetIndex>,
@@ -125,6 +129,7 @@ impl Standing<'_> {
         pending: None,
         arriving: None,
         blind_spot: None,
+        vacancy: None,
         unbuilt: None,
         is_coming: false,
         lead: None,
@@ -146,6 +151,7 @@ impl Standing<'_> {
             && self.pending.is_none()
             && self.arriving.is_none()
             && self.blind_spot.is_none()
+            && self.vacancy.is_none()
             && self.unbuilt.is_none()
             && self.stale_view.is_none()
             && self.intent.is_none()
@@ -221,6 +227,7 @@ fn compared<'a>(
             standing.pending = against.pending;
             standing.arriving = against.arriving;
             standing.blind_spot = against.blind_spot;
+            standing.vacancy = against.vacancy;
             standing.unbuilt = against.unbuilt;
             standing.parts = against.parts;
             standing.stale_view = stale_view;
@@ -290,6 +297,7 @@ fn own_facts<'a>(input: &PlanInput<'a>, known: &Known<'a>, index: AssetIndex) ->
         pending: None,
         arriving: None,
         blind_spot: None,
+        vacancy: None,
         unbuilt: None,
         is_coming: false,
         lead: None,
@@ -410,6 +418,7 @@ struct AgainstInputs<'a> {
     pending: Option<Origin>,
     arriving: Option<Origin>,
     blind_spot: Option<AssetIndex>,
+    vacancy: Option<AssetIndex>,
     unbuilt: Option<AssetIndex>,
     parts: Option<Box<Parts>>,
 }
@@ -427,6 +436,9 @@ fn against_inputs<'a>(
     let mut blind_spot = own
         .filter(|own| matches!(own.table, TableState::Unknown(_) | TableState::NotObserved))
         .map(|_| index);
+    let mut vacancy = own
+        .filter(|own| own.table == TableState::Absent && !asset.is_built_here())
+        .map(|_| index);
     let consumption = known.consumption(index);
     let mut consumed_by_input = consumption.map(Ascending::over);
     // Nobody knows what an asset consumed whose builder we do not know and that was never adopted.
@@ -443,6 +455,7 @@ fn against_inputs<'a>(
             continue;
         };
         blind_spot = blind_spot.or(standing.blind_spot);
+        vacancy = vacancy.or(standing.vacancy);
         let is_unbuilt = must_be_built(input.graph.asset(upstream), standing);
         unbuilt = unbuilt.or(if is_unbuilt {
             Some(upstream)
@@ -481,6 +494,7 @@ fn against_inputs<'a>(
         pending,
         arriving,
         blind_spot,
+        vacancy,
         unbuilt,
         parts,
     }

@@ -47,3 +47,27 @@ fn below_an_unknown_source_nothing_is_fresh() {
     world.unknown("raw.a");
     assert_eq!(world.health("mart.c"), (Health::Unknown, None));
 }
+
+#[test]
+fn below_a_source_that_is_gone_nothing_is_fresh() {
+    let mut world = chain();
+    world.observe("raw.a", ObservedState::Gone);
+    assert_eq!(world.health("mart.c"), (Health::Unknown, None));
+    let told = world.told("mart.c");
+    assert_eq!(told.reasons[0].code, "upstream_absent");
+    assert_eq!(
+        told.reasons[0].message,
+        "the table of `raw.a` upstream of it does not exist"
+    );
+}
+
+#[test]
+fn what_lacks_something_of_a_source_that_is_gone_is_stale_for_sure() {
+    let mut world = chain();
+    world.later(1);
+    world.commit("raw.a", 1);
+    world.observe("raw.a", ObservedState::Gone);
+    world.later(1);
+    assert_eq!(world.health("stg.b"), (Health::Stale, Some(60)));
+    assert_eq!(world.health("mart.c"), (Health::Stale, Some(60)));
+}
