@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use assets::{AssetKey, TableVersion};
+use lineage::AssetGraph;
 
 use super::report::Settled;
 use super::{Scope, World};
@@ -28,13 +29,13 @@ pub(super) fn settle(
     {
         let now = world.clock.now();
         let verdict = judge_by_table(&intent, verdict, memory, observed);
-        let verdict = refuse_missing(&intent, verdict, memory, observed);
+        let verdict = refuse_missing(scope.graph, &intent, verdict, (memory, observed));
         let settlement = settlement(
             (scope.project, scope.environment),
             &intent,
             verdict,
             (at, now),
-            produced(&intent, memory, observed),
+            produced(scope.graph, &intent, (memory, observed)),
             jitter(world.random.bits()),
         );
         let (outcome, message) = describe(&settlement.outcome);
@@ -87,11 +88,14 @@ fn judge_by_table(
 
 /// A run that succeeds while one of its tables or views is surely not there did not do what it is
 /// there for. Called a success it would be repeated for ever: what is missing is due.
+///
+/// What is no longer declared was not looked at since before the run, which speaks for nothing: the run is
+/// judged by the graph that it was started with, and its table when it is declared again.
 fn refuse_missing(
+    graph: &AssetGraph,
     intent: &Intent,
     verdict: RunVerdict,
-    memory: &Memory,
-    observed: &Observed,
+    (memory, observed): (&Memory, &Observed),
 ) -> RunVerdict {
     let state = |asset: &AssetKey| {
         let seen = observed.sightings.iter().find(|s| s.asset == *asset);
@@ -105,7 +109,11 @@ fn refuse_missing(
             Some(ObservedState::Absent | ObservedState::Gone)
         )
     };
-    match intent.assets.iter().find(is_missing) {
+    let mut looked_at = intent
+        .assets
+        .iter()
+        .filter(|asset| is_declared(graph, asset));
+    match looked_at.find(is_missing) {
         Some(asset) if verdict == RunVerdict::Succeeded => RunVerdict::Failed {
             code: "no_table".to_owned(),
             message: format!(
@@ -118,17 +126,26 @@ fn refuse_missing(
     }
 }
 
-/// The data version of each asset after a run: what this pass saw, else what was known.
+fn is_declared(graph: &AssetGraph, asset: &AssetKey) -> bool {
+    graph.index_of(asset.as_str()).is_some()
+}
+
+/// The data version of each asset after a run: what this pass saw, else what was known; nothing of what is
+/// no longer declared, at which nobody looks.
 fn produced(
+    graph: &AssetGraph,
     intent: &Intent,
-    memory: &Memory,
-    observed: &Observed,
+    (memory, observed): (&Memory, &Observed),
 ) -> BTreeMap<AssetKey, Option<TableVersion>> {
     let known = |asset: &AssetKey| {
         let newest = memory.commits.get(asset).and_then(|commits| commits.last());
         newest.map(|commit| commit.version.clone())
     };
-    let after = |asset: &AssetKey| observed.newest.get(asset).cloned().or_else(|| known(asset));
+    let after = |asset: &AssetKey| {
+        let seen = observed.newest.get(asset).cloned();
+        let known = || known(asset).filter(|_| is_declared(graph, asset));
+        seen.or_else(known)
+    };
     intent
         .assets
         .iter()

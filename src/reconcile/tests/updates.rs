@@ -161,6 +161,37 @@ fn a_run_that_succeeds_without_making_its_table_is_not_repeated_for_ever() {
 }
 
 #[test]
+fn a_run_of_what_is_no_longer_declared_is_judged_by_the_graph_it_was_started_with() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.pass();
+    sim.finish("mid");
+    let mid = sim.assets.pop().unwrap();
+    let report = sim.pass();
+    assert_eq!(report.settled[0].outcome, "succeeded");
+    assert_eq!(sim.consumption("mid", "src"), "v0 by run");
+    assert_eq!(sim.build("mid").produced, None, "nobody saw what it wrote");
+    sim.assets.push(mid);
+    assert_eq!(
+        sim.converge(),
+        0,
+        "it is there, and incorporates everything"
+    );
+    sim.write("src");
+    assert_eq!(sim.converge(), 1);
+}
+
+#[test]
+fn what_a_run_did_not_make_after_all_is_missing_once_it_is_declared_again() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.pass();
+    sim.end("mid", RunState::Succeeded);
+    let mid = sim.assets.pop().unwrap();
+    assert_eq!(sim.pass().settled[0].outcome, "succeeded");
+    sim.assets.push(mid);
+    assert_eq!(sim.decisions(), ["run mid: missing"]);
+}
+
+#[test]
 fn an_asset_waits_for_its_upstream_to_take_in_the_change() {
     let mut sim = Sim::new()
         .source("src")
