@@ -83,7 +83,11 @@ impl<'a> Work<'a> {
             })
         };
         let mut work = Self {
-            judge: Judge { input, standings },
+            judge: Judge {
+                input,
+                standings,
+                held: &[],
+            },
             backfill,
             order: Vec::new(),
             remaining: BTreeMap::new(),

@@ -6,7 +6,8 @@
 
 use assets::partition::PartitionSet;
 use assets::{Asset, AssetKey, Origin};
-use lineage::AssetIndex;
+use chrono::{DateTime, Utc};
+use lineage::{AssetGraph, AssetIndex};
 
 use super::due::is_repeated;
 use super::gates::{Gate, gate};
@@ -62,11 +63,14 @@ impl Judge<'_> {
             }));
         }
         if let Some(view) = standing.stale_view {
-            let reason = Reason::ViewStale {
+            let stuck = self.stuck(view);
+            let is_failure = stuck.is_some();
+            let reason = stuck.unwrap_or_else(|| Reason::ViewStale {
                 view: self.key(view).clone(),
-            };
+            });
             obstacles.push(Obstacle {
                 is_absolute: true,
+                is_failure,
                 ..Obstacle::own(reason)
             });
         }
@@ -137,10 +141,12 @@ impl Judge<'_> {
         };
         match standing.table {
             TableState::Absent => {
-                let reason = Reason::UpstreamMissing {
+                let is_coming = is_built_by_itself(asset);
+                let stuck = self.stuck(upstream).filter(|_| is_coming);
+                let is_failure = stuck.is_some() || !is_coming;
+                let reason = stuck.unwrap_or_else(|| Reason::UpstreamMissing {
                     upstream: key.clone(),
-                };
-                let is_failure = !is_built_by_itself(asset);
+                });
                 return Some(Obstacle {
                     is_absolute: true,
                     is_failure,
@@ -166,12 +172,7 @@ impl Judge<'_> {
         if !standing.is_coming || !has_changes_of(asset, standing, cut) {
             return None;
         }
-        if let Some(failure) = standing_failure(self.input, upstream, standing) {
-            let intent = failure.intent.clone();
-            let reason = Reason::UpstreamFailed {
-                upstream: key.clone(),
-                intent,
-            };
+        if let Some(reason) = self.stuck(upstream) {
             return Some(Obstacle {
                 is_failure: true,
                 ..obstacle(reason)
@@ -185,6 +186,68 @@ impl Judge<'_> {
             cut,
         }))
     }
+}
+
+impl Judge<'_> {
+    /// Why nothing comes of an asset that has something to build before somebody intervenes, if so: it failed,
+    /// or is held.
+    pub(super) fn stuck(&self, upstream: AssetIndex) -> Option<Reason> {
+        let standing = self.standings.get(upstream.position())?;
+        let key = self.key(upstream);
+        if let Some(failure) = standing_failure(self.input, upstream, standing) {
+            return Some(Reason::UpstreamFailed {
+                upstream: key.clone(),
+                intent: failure.intent.clone(),
+            });
+        }
+        let held_at = self.held.get(upstream.position()).copied().flatten()?;
+        Some(Reason::UpstreamHeld {
+            upstream: key.clone(),
+            held_at: self.key(held_at).clone(),
+        })
+    }
+
+    /// The first inputs, in key order, that bring changes: one that is stuck, with why, and one that is not,
+    /// with since when.
+    pub(super) fn bringing(
+        &self,
+        index: AssetIndex,
+    ) -> (Option<Reason>, Option<(AssetIndex, DateTime<Utc>)>) {
+        let (mut stuck, mut moving) = (None, None);
+        for &upstream in self.input.graph.inputs(index) {
+            let standing = self.standings.get(upstream.position());
+            let Some(origin) = standing.and_then(|standing| standing.arriving) else {
+                continue;
+            };
+            match self.stuck(upstream) {
+                Some(reason) => stuck = stuck.or(Some(reason)),
+                None => moving = moving.or(Some((upstream, origin.at))),
+            }
+        }
+        (stuck, moving)
+    }
+}
+
+/// Returns the asset at which one is held up that is held for a reason.
+pub(super) fn held_at(
+    graph: &AssetGraph,
+    index: AssetIndex,
+    reason: Option<&Reason>,
+) -> AssetIndex {
+    let upstream = if let Some(
+        Reason::UpstreamFailed { upstream, .. } | Reason::UpstreamMissing { upstream },
+    ) = reason
+    {
+        Some(upstream)
+    } else if let Some(Reason::UpstreamHeld { held_at, .. }) = reason {
+        Some(held_at)
+    } else if let Some(Reason::CheckFailed(failed)) = reason {
+        Some(&failed.upstream)
+    } else {
+        None
+    };
+    let upstream = upstream.and_then(|key| graph.index_of(key.as_str()));
+    upstream.unwrap_or(index)
 }
 
 /// Returns whether an asset has something to build that belongs to a cut. Its own code counts,

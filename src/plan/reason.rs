@@ -146,6 +146,14 @@ pub enum Reason {
         /// The intent that failed.
         intent: IntentId,
     },
+    /// An input has changes to incorporate first, and is held: they come no further before somebody
+    /// intervenes.
+    UpstreamHeld {
+        /// The input.
+        upstream: AssetKey,
+        /// The asset at which they are held up: the input itself, or one upstream of it.
+        held_at: AssetKey,
+    },
     /// A check of an input's newest data version failed, or could not be judged.
     CheckFailed(Box<FailedCheck>),
     /// A check of an input's newest data version is not judged yet.
@@ -342,6 +350,7 @@ impl Reason {
             Self::UpstreamMissing { .. } => "upstream_missing",
             Self::UpstreamUnknown { .. } => "upstream_unknown",
             Self::UpstreamFailed { .. } => "upstream_failed",
+            Self::UpstreamHeld { .. } => "upstream_held",
             Self::CheckFailed(_) => "check_failed",
             Self::CheckPending { .. } => "check_pending",
             Self::ViewStale { .. } => "view_stale",
@@ -480,6 +489,12 @@ pub fn sentence(reason: &Reason) -> String {
         Reason::UpstreamFailed { upstream, intent } => {
             format!("`{upstream}` failed (intent {intent}) and is not tried again by itself")
         }
+        Reason::UpstreamHeld { upstream, held_at } if upstream == held_at => {
+            format!("`{upstream}` has changes to incorporate first, and is held")
+        }
+        Reason::UpstreamHeld { upstream, held_at } => format!(
+            "`{upstream}` has changes to incorporate first, and is held because of `{held_at}`"
+        ),
         Reason::ViewStale { view } => format!("the view `{view}` has to be built first"),
         Reason::Unknown { problem } => format!("its table could not be observed: {problem}"),
         Reason::InFlight {

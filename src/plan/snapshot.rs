@@ -286,7 +286,9 @@ impl Judge<'_> {
         let is_of_inputs = |reason: &Reason| {
             matches!(
                 reason,
-                Reason::UpstreamStale { .. } | Reason::UpstreamFailed { .. }
+                Reason::UpstreamStale { .. }
+                    | Reason::UpstreamFailed { .. }
+                    | Reason::UpstreamHeld { .. }
             )
         };
         let mut obstacles = self.obstacles(index, standing, None, None).into_iter();
@@ -316,7 +318,15 @@ impl Judge<'_> {
             || is_repeated(self.input, index)
             || asked(self.input, index).is_some();
         let Some(cut) = agreement.cut.as_ref().filter(|_| is_due) else {
-            return Verdict::because(Action::Wait, agreement.lacking(), stale);
+            // Versions that agree come with changes of the inputs, or never.
+            return match self.bringing(index) {
+                (Some(stuck), None) => {
+                    let mut others = vec![agreement.lacking()];
+                    others.extend(stale);
+                    Verdict::because(Action::Hold, stuck, others)
+                }
+                (Some(_) | None, _) => Verdict::because(Action::Wait, agreement.lacking(), stale),
+            };
         };
         if let Some((reason, until)) = self.automation_waits(index, standing, pacing) {
             return Verdict::because(Action::Wait, reason, stale).until(until);

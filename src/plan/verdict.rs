@@ -27,7 +27,7 @@ use lineage::AssetIndex;
 use super::decision::Action;
 use super::due::{Facts, Found, Truth, frozen, is_repeated};
 use super::input::PlanInput;
-use super::obstacle::{Obstacle, standing_failure};
+use super::obstacle::{Obstacle, held_at, standing_failure};
 use super::parts::Parts;
 use super::patience::still_waits;
 use super::position::{BrokenPosition, asked, is_refreshed_by_itself};
@@ -92,19 +92,36 @@ impl Verdict {
 
 /// Returns the verdict on every asset, by its position in the graph.
 pub(super) fn verdicts(input: &PlanInput<'_>, standings: &[Standing<'_>]) -> Vec<Verdict> {
-    let judge = Judge { input, standings };
-    input
-        .graph
-        .indices()
-        .zip(standings)
-        .map(|(index, standing)| judge.verdict(index, standing))
-        .collect()
+    let mut held: Vec<Option<AssetIndex>> = vec![None; standings.len()];
+    let mut verdicts: Vec<Option<Verdict>> = vec![None; standings.len()];
+    // What is held holds what reads it.
+    for &index in input.graph.topological_order() {
+        let position = index.position();
+        let judge = Judge {
+            input,
+            standings,
+            held: &held,
+        };
+        let verdict = standings
+            .get(position)
+            .map(|standing| judge.verdict(index, standing));
+        let is_held = |verdict: &&Verdict| verdict.action == Action::Hold;
+        let found = verdict.as_ref().filter(is_held);
+        let found = found.map(|verdict| held_at(input.graph, index, verdict.reasons.first()));
+        if let (Some(held), Some(slot)) = (held.get_mut(position), verdicts.get_mut(position)) {
+            (*held, *slot) = (found, verdict);
+        }
+    }
+    verdicts.into_iter().flatten().collect()
 }
 
 /// Everything that a verdict may look at.
 pub(super) struct Judge<'a> {
     pub(super) input: &'a PlanInput<'a>,
     pub(super) standings: &'a [Standing<'a>],
+    /// Of assets that nothing comes of before somebody intervenes, at which one they are held up, by position:
+    /// of those before the one in question.
+    pub(super) held: &'a [Option<AssetIndex>],
 }
 
 impl Judge<'_> {
@@ -331,17 +348,29 @@ impl Judge<'_> {
             marks.push(Reason::NotBuiltHere);
             return Verdict::nothing(marks);
         }
-        if let Some((upstream, since)) = self.nearest(index, |input| input.arriving)
-            && standing.arriving.is_some()
-        {
+        if standing.arriving.is_some() {
             let cut = self.cut_of(asset, standing);
-            let upstream = self.key(upstream).clone();
-            let reason = Reason::UpstreamStale {
-                upstream,
-                since,
-                cut: cut.map(|cut| cut.pass),
-            };
-            return Verdict::because(Action::Wait, reason, marks).with_cut(cut);
+            // What waits for all of its inputs does so in vain while one of them is stuck.
+            let waits_for_all = standing.parts.is_none()
+                && asset.consistency
+                    == Consistency::Settled {
+                        proceed_after: None,
+                    };
+            match self.bringing(index) {
+                (Some(stuck), moving) if moving.is_none() || waits_for_all => {
+                    return Verdict::because(Action::Hold, stuck, marks).with_cut(cut);
+                }
+                (_, Some((upstream, since))) => {
+                    let upstream = self.key(upstream).clone();
+                    let reason = Reason::UpstreamStale {
+                        upstream,
+                        since: Some(since),
+                        cut: cut.map(|cut| cut.pass),
+                    };
+                    return Verdict::because(Action::Wait, reason, marks).with_cut(cut);
+                }
+                (_, None) => {}
+            }
         }
         if self.nearest(index, |input| input.arriving).is_some() && is_built_by_itself(asset) {
             let condition = asset.automation.condition();
@@ -352,6 +381,9 @@ impl Judge<'_> {
         }
         if let Some((upstream, since)) = self.nearest(index, |input| input.pending) {
             let is_timed = is_built_by_itself(self.input.graph.asset(upstream));
+            if let Some(stuck) = self.stuck(upstream).filter(|_| is_timed) {
+                return Verdict::because(Action::Hold, stuck, marks);
+            }
             let upstream = self.key(upstream).clone();
             marks.push(if is_timed {
                 Reason::UpstreamNotDue { upstream, since }
@@ -413,14 +445,17 @@ impl Judge<'_> {
                 && (obstacle.partitions.is_none()
                     || free.as_ref().is_none_or(PartitionSet::is_empty))
         };
-        if let Some(obstacle) = obstacles.iter().find(stands_alone) {
-            let action = if obstacle.is_failure {
+        // What needs somebody decides: whatever else comes by itself, nothing happens before.
+        let mut alone = obstacles.iter().filter(stands_alone);
+        let first = alone.clone().next();
+        if let Some(obstacle) = alone.find(|obstacle| obstacle.is_failure).or(first) {
+            // Not even patience at its end goes on without what is absolute.
+            let until = patience_ends.filter(|_| !obstacles.iter().any(|o| o.is_absolute));
+            let action = if obstacle.is_failure && until.is_none() {
                 Action::Hold
             } else {
                 Action::Wait
             };
-            // Not even patience at its end goes on without what is absolute.
-            let until = patience_ends.filter(|_| !obstacles.iter().any(|o| o.is_absolute));
             return Verdict::because(action, obstacle.reason.clone(), stale)
                 .until(until)
                 .with_cut(cut);

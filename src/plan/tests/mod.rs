@@ -9,5 +9,6 @@ mod forecasts;
 mod healthy;
 mod partitions;
 mod staleness;
+mod stuck;
 mod waiting;
 mod world;

@@ -221,7 +221,7 @@ fn more_runs_than_may_begin_unconfirmed_begin_none() {
 }
 
 /// A random layered world: sources, then tables that read earlier assets; some sources committed.
-fn worlds() -> impl Strategy<Value = (usize, Vec<Vec<usize>>, Vec<usize>)> {
+pub(super) fn worlds() -> impl Strategy<Value = (usize, Vec<Vec<usize>>, Vec<usize>)> {
     (2..4_usize, 1..12_usize).prop_flat_map(|(sources, tables)| {
         let reads: Vec<_> = (0..tables)
             .map(|table| prop::collection::vec(0..sources + table, 1..4))
@@ -234,11 +234,11 @@ fn worlds() -> impl Strategy<Value = (usize, Vec<Vec<usize>>, Vec<usize>)> {
     })
 }
 
-fn name(index: usize) -> String {
+pub(super) fn name(index: usize) -> String {
     format!("x.a{index:03}")
 }
 
-fn build(sources: usize, reads: &[Vec<usize>], changed: &[usize]) -> World {
+pub(super) fn build(sources: usize, reads: &[Vec<usize>], changed: &[usize]) -> World {
     let mut world = World::new();
     for source in 0..sources {
         world = world.source(&name(source));

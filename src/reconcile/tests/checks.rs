@@ -100,10 +100,10 @@ fn a_failed_check_holds_what_reads_the_version_across_processes_until_one_passes
     let mut sim = shop(vec![not_null()]);
     assert_eq!(status(&sim, "not_null_id"), (0, CheckStatus::Pass));
     write(&sim, contents(12, 3, 0));
-    // Views are seen through, and what is further down has nothing to build.
+    // Views are seen through, and what is further down waits for it in vain.
     assert_eq!(
         pass(&mut sim),
-        ["hold mid: check_failed", "wait next: upstream_stale"]
+        ["hold mid: check_failed", "hold next: upstream_held"]
     );
     let failed = result(&sim, "not_null_id");
     assert_eq!(

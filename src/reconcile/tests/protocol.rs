@@ -197,7 +197,7 @@ fn fault_22_a_definite_refusal_closes_the_intent_and_holds_what_is_downstream() 
         assert_eq!(report.in_flight, 0);
         assert_eq!(
             sim.decisions(),
-            ["hold mid: quarantined", "wait top: upstream_missing"]
+            ["hold mid: quarantined", "hold top: upstream_failed"]
         );
         assert_eq!(sim.runs(), 0);
         sim.write("src");

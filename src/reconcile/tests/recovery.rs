@@ -60,7 +60,7 @@ fn fault_31_exhausted_attempts_are_quarantined_until_something_changes() {
     sim.later(24 * 3600);
     assert_eq!(
         sim.decisions(),
-        ["hold mid: quarantined", "wait top: upstream_missing"]
+        ["hold mid: quarantined", "hold top: upstream_failed"]
     );
     let now = sim.fake.get().now;
     let lifted = sim.state.store.lift_quarantine(&key("mid"), "ann", now);
