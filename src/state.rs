@@ -226,7 +226,7 @@ pub struct DataCommit {
 /// What the content of an asset incorporates of one upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consumed {
-    /// The upstream's data version; absent when it had no data then.
+    /// The upstream's data version; absent when it had no data then, or where nobody knows yet.
     pub version: Option<TableVersion>,
     /// How we know.
     pub basis: Basis,
@@ -250,16 +250,20 @@ pub enum Basis {
     RunStart,
     /// Assumed: the heads at the commit's time less a margin.
     CommitTime,
+    /// Nobody knows yet: the upstream could not be read when the write was taken over. It is found out as
+    /// soon as it can be.
+    Unknown,
 }
 
 impl Basis {
     /// Every basis, best first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Run,
         Self::Stamp,
         Self::Checkpoint,
         Self::RunStart,
         Self::CommitTime,
+        Self::Unknown,
     ];
 
     /// Returns whether the version is an assumption, to be labelled wherever it is shown.
@@ -275,6 +279,7 @@ impl Basis {
             Self::Checkpoint => "checkpoint",
             Self::RunStart => "run_start",
             Self::CommitTime => "commit_time",
+            Self::Unknown => "unknown",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! read back. What is found there beyond what was consumed is learned: the consumer is behind since
 //! the oldest of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use assets::AssetKey;
@@ -39,6 +39,8 @@ pub(super) struct History<'a> {
     pub(super) now: DateTime<Utc>,
     /// What was just seen of each table, and whether what was known before means nothing any more.
     pub(super) fresh: BTreeMap<AssetKey, (bool, Vec<DataCommit>)>,
+    /// The assets that cannot be read now.
+    pub(super) blind: BTreeSet<AssetKey>,
     /// What was found by reading logs back, and nobody here knew.
     pub(super) learned: Mutex<BTreeMap<AssetKey, Learned>>,
 }
@@ -73,7 +75,10 @@ impl History<'_> {
                     self.learn_since(key, &version, at).await;
                     Consumed::whole(Some(version), Basis::Stamp)
                 }
-                None => Consumed::whole(self.head_at(key, at).await, basis),
+                None => match self.head_at(key, at).await {
+                    Head::Known(version) => Consumed::whole(version, basis),
+                    Head::Unreadable => Consumed::whole(None, Basis::Unknown),
+                },
             };
             consumption.insert(key.clone(), consumed);
         }
@@ -102,7 +107,12 @@ impl History<'_> {
             let of_asset = inputs.entry(asset.clone()).or_default();
             for &input in self.graph.inputs(index) {
                 let key = &self.graph.asset(input).key;
-                of_asset.insert(key.clone(), self.head_at(key, at).await);
+                // What cannot be read is taken for nothing: it costs a run.
+                let version = match self.head_at(key, at).await {
+                    Head::Known(version) => version,
+                    Head::Unreadable => None,
+                };
+                of_asset.insert(key.clone(), version);
             }
         }
         inputs
@@ -125,17 +135,29 @@ impl History<'_> {
     }
 
     /// The data version of a table at an instant: what is remembered, else what the log says.
-    async fn head_at(&self, key: &AssetKey, at: DateTime<Utc>) -> Option<TableVersion> {
+    async fn head_at(&self, key: &AssetKey, at: DateTime<Utc>) -> Head {
         let known: Vec<&DataCommit> = self.commits(key).collect();
         // Commits may be dated by clocks that disagree: what follows a later one came later.
         let before = known.iter().take_while(|commit| commit.committed_at <= at);
         if let Some(commit) = before.last() {
-            return Some(commit.version.clone());
+            return Head::Known(Some(commit.version.clone()));
         }
-        let oldest = known.first()?;
-        let location = self.locations.get(key)?;
-        let mut back = self.eyes.tables.commits_back_to(location, at).await.ok()?;
-        let last = back.last()?;
+        let Some(oldest) = known.first() else {
+            return if self.blind.contains(key) {
+                Head::Unreadable
+            } else {
+                Head::Known(None)
+            };
+        };
+        let Some(location) = self.locations.get(key) else {
+            return Head::Known(None);
+        };
+        let Ok(mut back) = self.eyes.tables.commits_back_to(location, at).await else {
+            return Head::Unreadable;
+        };
+        let Some(last) = back.last() else {
+            return Head::Known(None);
+        };
         // Where the log goes no further, nobody knows what had been consumed: then nothing is.
         let version = (last.committed_at <= at).then_some(last.version);
         let unread = last.version.checked_sub(1).filter(|_| version.is_none());
@@ -144,10 +166,10 @@ impl History<'_> {
         let is_news = |commit: &Commit| version.is_none_or(|version| commit.version > version);
         back.retain(|commit| commit.version < first_known && is_news(commit));
         self.learn(key, Learned { back, lost });
-        Some(TableVersion {
+        Head::Known(version.map(|version| TableVersion {
             table_id: oldest.version.table_id.clone(),
-            version: version?,
-        })
+            version,
+        }))
     }
 
     /// Learns what came after a version that a writer says it read, where what is known does not go
@@ -265,6 +287,14 @@ impl History<'_> {
         }
         origin
     }
+}
+
+/// What a table held at an instant.
+pub(super) enum Head {
+    /// This data version; none where it had no data, or nobody can tell any more.
+    Known(Option<TableVersion>),
+    /// It cannot be read now.
+    Unreadable,
 }
 
 /// What reading a log back brought to light.

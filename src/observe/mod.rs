@@ -5,6 +5,7 @@
 //! [`Sighting`]s for the state to record.
 
 mod anew;
+mod awaited;
 mod code;
 mod dynamic;
 mod event_time;

@@ -20,10 +20,10 @@ use futures::StreamExt;
 use lineage::AssetGraph;
 
 use super::history::History;
-use super::{Eyes, Inputs, Seen, placed};
+use super::{Eyes, Inputs, Seen, awaited, placed};
 use crate::ports::{Sighting, StateError, TableLocation};
 use crate::state::{
-    Build, Consumed, DataCommit, Failure, Intent, IntentId, Memory, ObservedState, RunId,
+    Basis, Build, Consumed, DataCommit, Failure, Intent, IntentId, Memory, ObservedState, RunId,
 };
 
 /// Adoptions at once, each of which may ask for one run and read a log back per input.
@@ -69,6 +69,7 @@ pub(super) async fn attribute(
         locations,
         now,
         fresh: fresh_commits(&seen),
+        blind: blind(memory, &seen),
         learned: Mutex::default(),
     };
     let mut outside = Vec::new();
@@ -113,7 +114,10 @@ pub(super) async fn attribute(
                     let written = written_by_others(&sighting);
                     let taken_over = sighting.consumption.as_ref();
                     let before = taken_over.or(memory.consumption.get(&sighting.asset));
-                    placed::outside(before, &written, consumption)
+                    // Of several writes nobody could tell later which one wrote what: they are taken to
+                    // have read nothing of it.
+                    let (before, consumption) = (before.map(given_up), given_up(&consumption));
+                    placed::outside(before.as_ref(), &written, consumption)
                 } else {
                     consumption
                 };
@@ -127,6 +131,7 @@ pub(super) async fn attribute(
             sighting
         })
         .collect();
+    awaited::find_out(history, &mut sightings).await;
     history.add_learned(pass, &mut sightings);
     Ok((sightings, inputs))
 }
@@ -145,11 +150,36 @@ fn keep_positions(
     for upstream in feeds.map(|edge| &edge.asset) {
         let known = before.and_then(|before| before.get(upstream));
         if let (Some(known), Some(assumed)) = (known, consumption.get_mut(upstream))
-            && assumed.basis.is_assumed()
+            && (assumed.basis.is_assumed() || assumed.is_unknown())
         {
             assumed.clone_from(known);
         }
     }
+}
+
+/// The assets that cannot be read now.
+fn blind(memory: &Memory, seen: &[Seen]) -> BTreeSet<AssetKey> {
+    let is_blind = |state: &ObservedState| matches!(state, ObservedState::Unknown { .. });
+    let before = memory.observations.iter();
+    let before = before.filter(|(_, observation)| is_blind(&observation.state));
+    let mut blind: BTreeSet<AssetKey> = before.map(|(key, _)| key.clone()).collect();
+    for Seen { sighting, .. } in seen {
+        if is_blind(&sighting.observation.state) {
+            blind.insert(sighting.asset.clone());
+        } else {
+            blind.remove(&sighting.asset);
+        }
+    }
+    blind
+}
+
+/// What was consumed, with nothing in the place of what nobody knows.
+fn given_up(consumption: &BTreeMap<AssetKey, Consumed>) -> BTreeMap<AssetKey, Consumed> {
+    let mut known = consumption.clone();
+    for consumed in known.values_mut() {
+        consumed.find_out(None, Basis::CommitTime);
+    }
+    known
 }
 
 /// The partitions in which others changed data.

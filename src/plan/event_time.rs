@@ -115,6 +115,9 @@ fn incorporated(input: &PlanInput<'_>, asset: &Asset, upstream: AssetIndex) -> E
     let Some(consumed) = consumption.and_then(|of| of.get(key)) else {
         return Err("nobody knows what of it is incorporated".to_owned());
     };
+    if consumed.is_unknown() {
+        return Err("nobody knows what of it is incorporated".to_owned());
+    }
     let Some(version) = consumed.least() else {
         return Err("nothing of it is incorporated".to_owned());
     };

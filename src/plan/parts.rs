@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use lineage::AssetIndex;
 
 use super::standing::{Standing, TableState};
-use crate::state::{Build, Consumed, ConsumedPartitions, DataCommit};
+use crate::state::{Basis, Build, Consumed, ConsumedPartitions, DataCommit};
 
 /// How the partitions of an asset stand.
 #[derive(Debug, Clone, Default)]
@@ -200,14 +200,22 @@ pub(super) struct Incorporated<'a> {
 impl<'a> Incorporated<'a> {
     pub(super) fn of(consumed: Option<&'a Consumed>, commits: &'a [DataCommit]) -> Self {
         let parts = consumed.map_or(&[][..], |consumed| &consumed.partitions);
+        // Of what nobody knows nothing is said to be lacking.
+        let rank = |version: Option<&TableVersion>, basis| match basis {
+            Some(Basis::Unknown) => commits.len(),
+            Some(
+                Basis::Run | Basis::Stamp | Basis::Checkpoint | Basis::RunStart | Basis::CommitTime,
+            )
+            | None => rank(version, commits),
+        };
         Self {
             base: rank(
                 consumed.and_then(|consumed| consumed.version.as_ref()),
-                commits,
+                consumed.map(|consumed| consumed.basis),
             ),
             parts: parts
                 .iter()
-                .map(|part| (rank(part.version.as_ref(), commits), part))
+                .map(|part| (rank(part.version.as_ref(), Some(part.basis)), part))
                 .collect(),
             commits,
         }

@@ -182,6 +182,9 @@ impl<'a> Content<'a> {
             .chain(parts)
             .collect();
         if !lacks(input.index) && input.is_read {
+            if consumed.is_unknown() {
+                return input.lost(Lost::NotRecorded);
+            }
             let is_assumed = all.iter().any(|(_, basis)| basis.is_assumed());
             let newest = input.at(input.commits.last().map(|commit| &commit.version));
             return if is_assumed { newest.assumed() } else { newest };
@@ -204,6 +207,7 @@ impl<'a> Content<'a> {
         match basis {
             Basis::Stamp | Basis::Checkpoint => input.at(version),
             Basis::RunStart | Basis::CommitTime => input.at(version).assumed(),
+            Basis::Unknown => input.lost(Lost::NotRecorded),
             Basis::Run => {
                 let key = &input.graph.asset(input.index).key;
                 let is_pinned = is_last_run && self.build.pinned.contains(key);

@@ -468,9 +468,15 @@ fn against_inputs<'a>(
         if !is_tracked || !asset.kind.has_table() {
             continue;
         }
+        let upstream_key = &input.graph.asset(upstream).key;
+        // Inputs come in key order.
+        let consumed = consumed_by_input.as_mut();
+        let consumed = consumed.and_then(|consumed| consumed.seek(upstream_key));
+        if consumed.is_some_and(Consumed::is_unknown) {
+            blind_spot = blind_spot.or(Some(upstream));
+        }
         if let Some(parts) = &mut parts {
             let edge = edge(input.graph, (index, upstream), input.now);
-            let consumed = consumption.and_then(|of| of.get(&input.graph.asset(upstream).key));
             let of = (upstream, known.commits(upstream), consumed);
             if let Some(found) = edge.and_then(|edge| compare_parts(parts, edge, standing, of)) {
                 pending = oldest(pending, found.origin);
@@ -479,10 +485,6 @@ fn against_inputs<'a>(
             }
             continue;
         }
-        let upstream_key = &input.graph.asset(upstream).key;
-        // Inputs come in key order.
-        let consumed = consumed_by_input.as_mut();
-        let consumed = consumed.and_then(|consumed| consumed.seek(upstream_key));
         if let Some(found) = compare(known.commits(upstream), upstream, consumed) {
             pending = oldest(pending, found.origin);
             arriving = oldest(arriving, found.origin);
@@ -594,6 +596,10 @@ fn compare<'a>(
     upstream: AssetIndex,
     consumed: Option<&'a Consumed>,
 ) -> Option<Behind<'a>> {
+    // Of what nobody knows nothing is said to be lacking.
+    if consumed.is_some_and(Consumed::is_unknown) {
+        return None;
+    }
     // What cannot be read now, or is gone, keeps its last good commits: those still count as changes.
     let newest = commits.last()?;
     let version = consumed.and_then(Consumed::as_whole);

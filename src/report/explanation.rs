@@ -13,7 +13,7 @@ use super::status::{Situation, health_document};
 use super::{checks, document, instant, optional_instant, version_number};
 use crate::plan::{Decision, PlanInput, sentence};
 use crate::ports::DecisionRecord;
-use crate::state::{Intent, IntentId, Memory, Provenance};
+use crate::state::{Consumed, Intent, IntentId, Memory, Provenance};
 
 /// What an explanation is made of.
 pub struct Explained<'a> {
@@ -132,7 +132,8 @@ fn link(explained: &Explained<'_>, asset: AssetIndex, input: AssetIndex) -> Valu
         .get(upstream)
         .and_then(|commits| commits.last());
     let current = newest.map(|commit| &commit.version);
-    let is_behind = current.is_some() && current != consumed_version;
+    let is_unknown = consumed.is_some_and(Consumed::is_unknown);
+    let is_behind = current.is_some() && current != consumed_version && !is_unknown;
     let since = memory
         .commits
         .get(upstream)
@@ -195,12 +196,20 @@ fn provenance(explained: &Explained<'_>) -> Vec<Value> {
     let graph = explained.input.graph;
     let key = &graph.asset(explained.asset).key;
     let mut found: BTreeMap<AssetKey, Result<TableVersion, &'static str>> = BTreeMap::new();
-    let consumed = memory.consumption.get(key).into_iter().flatten();
-    let mut next: Vec<(AssetKey, Option<TableVersion>)> = consumed
-        .map(|(upstream, consumed)| (upstream.clone(), consumed.version.clone()))
-        .collect();
+    let mut next: Inputs = memory
+        .consumption
+        .get(key)
+        .map(recorded_inputs)
+        .unwrap_or_default();
     let mut seen = BTreeSet::new();
     while let Some((upstream, version)) = next.pop() {
+        let version = match version {
+            Ok(version) => version,
+            Err(reason) => {
+                found.entry(upstream).or_insert(Err(reason));
+                continue;
+            }
+        };
         if !seen.insert((upstream.clone(), version.clone())) {
             continue;
         }
@@ -271,7 +280,20 @@ fn note_oldest(
     }
 }
 
-type Inputs = Vec<(AssetKey, Option<TableVersion>)>;
+/// What was consumed of each input, or why nobody knows.
+type Inputs = Vec<(AssetKey, Result<Option<TableVersion>, &'static str>)>;
+
+fn recorded_inputs(consumption: &BTreeMap<AssetKey, Consumed>) -> Inputs {
+    let of = |(upstream, consumed): (&AssetKey, &Consumed)| {
+        let version = if consumed.is_unknown() {
+            Err("it could not be read when what consumed it was taken over")
+        } else {
+            Ok(consumed.version.clone())
+        };
+        (upstream.clone(), version)
+    };
+    consumption.iter().map(of).collect()
+}
 
 /// What one version of a table consumed: as recorded if it is the newest, else by its run.
 fn inputs_of(
@@ -287,7 +309,7 @@ fn inputs_of(
         return Some(
             inputs
                 .iter()
-                .map(|(key, version)| (key.clone(), version.clone()))
+                .map(|(key, version)| (key.clone(), Ok(version.clone())))
                 .collect(),
         );
     }
@@ -295,12 +317,7 @@ fn inputs_of(
         .last()
         .is_some_and(|newest| newest.version == *version);
     let known = memory.consumption.get(asset).filter(|_| is_newest)?;
-    Some(
-        known
-            .iter()
-            .map(|(key, consumed)| (key.clone(), consumed.version.clone()))
-            .collect(),
-    )
+    Some(recorded_inputs(known))
 }
 
 fn consistency(asset: &Asset) -> Value {

@@ -64,7 +64,7 @@ fn link(
         let is_in = version.is_some_and(|version| {
             version.table_id == commit.version.table_id && commit.version.version <= version.version
         });
-        !is_in && touched(commit).meets(&needs)
+        !is_in && basis != Some(Basis::Unknown) && touched(commit).meets(&needs)
     });
     json!({
         "upstream": read.key,

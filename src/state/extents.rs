@@ -55,6 +55,24 @@ impl Consumed {
         }
     }
 
+    /// Returns whether nobody knows yet what some of the content incorporates.
+    pub fn is_unknown(&self) -> bool {
+        let mut parts = self.partitions.iter();
+        self.basis == Basis::Unknown || parts.any(|part| part.basis == Basis::Unknown)
+    }
+
+    /// Puts something in the place of what nobody knew.
+    pub fn find_out(&mut self, version: Option<&TableVersion>, basis: Basis) {
+        if self.basis == Basis::Unknown {
+            (self.version, self.basis) = (version.cloned(), basis);
+        }
+        for part in &mut self.partitions {
+            if part.basis == Basis::Unknown {
+                (part.version, part.basis) = (version.cloned(), basis);
+            }
+        }
+    }
+
     /// Records that the content of partitions incorporates a version now, whatever it did before.
     pub fn incorporate(&mut self, set: &PartitionSet, version: Option<TableVersion>, basis: Basis) {
         if set.is_everything() {

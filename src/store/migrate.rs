@@ -17,7 +17,7 @@ pub(super) const APPLICATION_ID: i64 = 0x4857_7472;
 pub(super) const REPLACED_ID: i64 = 0x4857_7270;
 
 /// Every migration, oldest first; the schema version is how many were applied.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_init.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_tables.sql"),
@@ -28,6 +28,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_provenance.sql"),
     include_str!("migrations/0009_backfills.sql"),
     include_str!("migrations/0010_values.sql"),
+    include_str!("migrations/0011_unknown_inputs.sql"),
 ];
 
 /// The newest schema version that this program knows.

@@ -352,7 +352,7 @@ fn fault_55_a_state_file_of_a_newer_version_is_left_alone() {
     let ran = refused(&lake, "reconcile", &[]);
     insta::assert_snapshot!(told(&lake, &ran), @r#"
     exit 2
-    error[S005]: the state file PROJECT/.headwater/dev.db has schema version 99; this headwater knows up to 10
+    error[S005]: the state file PROJECT/.headwater/dev.db has schema version 99; this headwater knows up to 11
     hint: use that version or a newer one; an older one would lose what it does not know
     "#);
     for args in ["plan", "status", "explain finance.receivable", "observe"] {
@@ -360,7 +360,7 @@ fn fault_55_a_state_file_of_a_newer_version_is_left_alone() {
         assert_eq!((other.exit, &other.stderr), (2, &ran.stderr), "{args}");
     }
     let state = rusqlite::Connection::open(lake.state_file()).unwrap();
-    state.pragma_update(None, "user_version", 10).unwrap();
+    state.pragma_update(None, "user_version", 11).unwrap();
     drop(state);
     lake.settle();
     lake.assert_sound();

@@ -1,10 +1,11 @@
 //! What people are told of an asset's health: never more than is known.
 
+use assets::partition::{Partitions, PartitionsSpec, WindowsSpec};
 use assets::version::CodeVersion;
 
-use super::world::World;
+use super::world::{World, key};
 use crate::plan::Health;
-use crate::state::ObservedState;
+use crate::state::{Basis, Consumed, ObservedState};
 
 fn chain() -> World {
     let mut world = World::new()
@@ -46,6 +47,44 @@ fn below_an_unknown_source_nothing_is_fresh() {
     let mut world = chain();
     world.unknown("raw.a");
     assert_eq!(world.health("mart.c"), (Health::Unknown, None));
+}
+
+#[test]
+fn what_nobody_knows_of_an_input_is_neither_lacking_nor_fresh() {
+    let mut world = chain();
+    world.later(1);
+    world.commit("raw.a", 1);
+    let consumed = world.memory.consumption.get_mut(&key("stg.b")).unwrap();
+    consumed.insert(key("raw.a"), Consumed::whole(None, Basis::Unknown));
+    assert_eq!(world.decisions(), Vec::<String>::new());
+    assert_eq!(world.health("stg.b"), (Health::Unknown, None));
+    assert_eq!(world.health("mart.c"), (Health::Unknown, None));
+    // Another input that changed is reason enough, and the run then says what it read.
+    let consumed = world.memory.consumption.get_mut(&key("stg.b")).unwrap();
+    consumed.insert(key("raw.a"), Consumed::whole(None, Basis::CommitTime));
+    assert_eq!(world.decisions()[1], "run stg.b: upstream_changed");
+}
+
+#[test]
+fn of_partitions_the_same() {
+    let windows = WindowsSpec {
+        column: Some("day".to_owned()),
+        start: "2026-02-26".to_owned(),
+        ..WindowsSpec::default()
+    };
+    let days = Partitions::check(&PartitionsSpec::Daily(windows)).unwrap();
+    let mut world = World::new()
+        .source("raw.a")
+        .table("mart.b", &["raw.a"])
+        .with("mart.b", |asset| asset.partitions = Some(days));
+    world.built("mart.b", &[("raw.a", 0)], 0);
+    world.later(1);
+    world.commit("raw.a", 1);
+    assert_eq!(world.decisions(), ["run mart.b: upstream_changed"]);
+    let consumed = world.memory.consumption.get_mut(&key("mart.b")).unwrap();
+    consumed.insert(key("raw.a"), Consumed::whole(None, Basis::Unknown));
+    assert_eq!(world.decisions(), Vec::<String>::new());
+    assert_eq!(world.health("mart.b"), (Health::Unknown, None));
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use assets::AssetKind;
+use assets::delta::Unreadable;
 use assets::policy::Adoption;
 use chrono::TimeDelta;
 
 use super::world::{Sim, start};
+use crate::plan::Health;
 use crate::ports::{Run, RunState};
-use crate::state::{ObservedState, RunId};
+use crate::state::{Basis, ObservedState, RunId};
 
 #[test]
 fn what_is_current_is_adopted_without_a_run() {
@@ -36,6 +38,93 @@ fn only_what_is_behind_is_built() {
     assert_eq!(sim.converge(), 1);
     assert_eq!(sim.runs_of("late").len(), 1);
     assert_eq!(sim.consumption("late", "b"), "v0 by run");
+}
+
+/// `mid` was written an hour ago, when `src` had been there for an hour; `src` cannot be read.
+fn blind() -> Sim {
+    let sim = Sim::new()
+        .source("src")
+        .table("mid", &["src"])
+        .written("mid", 60);
+    sim.log("src", |log| log.problem = unreadable());
+    sim
+}
+
+fn unreadable() -> Option<Unreadable> {
+    Some(Unreadable::TimedOut { after_ms: 5 })
+}
+
+fn basis(sim: &Sim) -> Basis {
+    sim.consumed("mid", "src").unwrap().basis
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_unknown_until_it_can() {
+    let mut sim = blind();
+    sim.pass();
+    assert_eq!(basis(&sim), Basis::Unknown);
+    assert_eq!(sim.health("mid").health, Health::Unknown);
+    sim.restart();
+    sim.pass();
+    assert_eq!(basis(&sim), Basis::Unknown);
+    sim.log("src", |log| log.problem = None);
+    assert_eq!(sim.converge(), 0, "it was current all the time");
+    assert_eq!(sim.consumption("mid", "src"), "v0 by commit_time");
+    assert_eq!(sim.health("mid").health, Health::Fresh);
+    sim.write("src");
+    assert_eq!(sim.converge(), 1, "and sees what comes next");
+}
+
+#[test]
+fn what_came_while_an_input_could_not_be_read_is_not_lost() {
+    let mut sim = blind();
+    sim.pass();
+    sim.write("src");
+    sim.log("src", |log| log.problem = None);
+    assert_eq!(sim.decisions(), ["run mid: upstream_changed"]);
+    assert_eq!(sim.consumption("mid", "src"), "v0 by commit_time");
+    assert_eq!(sim.runs(), 1);
+}
+
+#[test]
+fn what_a_write_says_it_read_is_believed_once_that_can_be_read() {
+    let mut sim = Sim::new().source("src").table("mid", &["src"]);
+    sim.log("mid", |log| {
+        let commit = log.commit(start() - TimeDelta::minutes(119), true);
+        commit.inputs = Some(BTreeMap::from([("src".to_owned(), 0)]));
+    });
+    sim.log("src", |log| log.problem = unreadable());
+    sim.pass();
+    assert_eq!(basis(&sim), Basis::Unknown);
+    sim.log("src", |log| log.problem = None);
+    assert_eq!(sim.converge(), 0);
+    assert_eq!(sim.consumption("mid", "src"), "v0 by stamp");
+}
+
+#[test]
+fn while_its_own_write_cannot_be_read_back_nobody_knows_and_nothing_runs() {
+    let mut sim = blind();
+    sim.pass();
+    sim.log("src", |log| log.problem = None);
+    sim.log("mid", |log| log.problem = unreadable());
+    assert_eq!(sim.converge(), 0);
+    assert_eq!(basis(&sim), Basis::Unknown);
+    assert_eq!(sim.health("mid").health, Health::Unknown);
+    sim.log("mid", |log| log.problem = None);
+    assert_eq!(sim.converge(), 0);
+    assert_eq!(sim.consumption("mid", "src"), "v0 by commit_time");
+}
+
+#[test]
+fn an_input_that_turns_out_to_be_empty_was_empty() {
+    let mut sim = blind();
+    sim.pass();
+    sim.log("src", |log| {
+        log.problem = None;
+        log.commits.clear();
+    });
+    assert_eq!(sim.converge(), 0);
+    assert_eq!(sim.consumption("mid", "src"), "nothing by commit_time");
 }
 
 #[test]

@@ -252,6 +252,9 @@ impl Tables for Fake {
     ) -> Result<Vec<Commit>, Unreadable> {
         let shared = self.get();
         let log = shared.logs.get(&location.path);
+        if let Some(problem) = log.and_then(|log| log.problem.as_ref()) {
+            return Err(problem.clone());
+        }
         Ok(log.map(|log| log.back_to(at)).unwrap_or_default())
     }
 

@@ -36,7 +36,7 @@ fn a_new_file_is_durable_and_ours() {
             .unwrap()
     };
     assert_eq!(text("PRAGMA journal_mode"), "wal");
-    assert_eq!(place.count("PRAGMA user_version"), 10);
+    assert_eq!(place.count("PRAGMA user_version"), 11);
     assert_eq!(place.count("PRAGMA application_id"), 0x4857_7472);
     let (synchronous, foreign_keys): (i64, i64) = store
         .read(|connection| {
@@ -83,7 +83,7 @@ fn fault_55_a_newer_schema_is_refused_and_left_alone() {
         let (code, message) = refusal(&place.path(), mode);
         assert_eq!(code, "S005");
         assert!(
-            message.contains("schema version 11") && message.contains("up to 10"),
+            message.contains("schema version 12") && message.contains("up to 11"),
             "{message}"
         );
     }

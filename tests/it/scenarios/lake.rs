@@ -272,6 +272,9 @@ impl Tables for World {
     ) -> Result<Vec<Commit>, Unreadable> {
         let scene = self.get();
         let log = scene.lake.logs.get(&location.path);
+        if let Some(problem) = log.and_then(|log| log.problem.as_ref()) {
+            return Err(problem.clone());
+        }
         Ok(log.map(|log| log.back_to(at)).unwrap_or_default())
     }
 

@@ -197,12 +197,16 @@ pub(super) fn incorporated(memory: &Memory) -> Vec<String> {
 
 fn incorporates(key: &AssetKey, consumption: &BTreeMap<AssetKey, Consumed>) -> String {
     let parts = consumption.iter().map(|(upstream, consumed)| {
+        if consumed.basis == Basis::Unknown {
+            return format!("{upstream} at nobody knows which version");
+        }
         let how = match consumed.basis {
             Basis::Run => "",
             Basis::Stamp => " (its commit says so)",
             Basis::Checkpoint => " (its checkpoint says so)",
             Basis::RunStart => " (assumed: the start of its run)",
             Basis::CommitTime => " (assumed: the time of its commit)",
+            Basis::Unknown => " (unknown)",
         };
         format!("{}{how}", version(upstream, consumed.version.as_ref()))
     });

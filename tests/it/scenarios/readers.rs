@@ -100,8 +100,13 @@ fn health_line(key: &AssetKey, health: &AssetHealth) -> String {
 
 fn link(link: &Value) -> String {
     let (reader, upstream) = (word(&link["asset"]), word(&link["upstream"]));
+    let is_unknown = link["basis"] == "unknown";
     let (consumed, current) = (
-        version(&link["consumed_version"]),
+        if is_unknown {
+            "nobody knows what".to_owned()
+        } else {
+            version(&link["consumed_version"])
+        },
         version(&link["current_version"]),
     );
     let since = link["since"]
