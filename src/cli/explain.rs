@@ -134,6 +134,11 @@ fn text(document: &Value) -> String {
     push(&mut text, "Why", &messages(document, "decision"));
     push(
         &mut text,
+        "What would change that",
+        &messages(document, "what_would_change"),
+    );
+    push(
+        &mut text,
         "Roots: the version that is shown",
         &provenance(document),
     );
@@ -327,7 +332,8 @@ fn checks(document: &Value) -> Table {
 }
 
 fn messages(document: &Value, name: &str) -> Table {
-    let mut table = Table::new(&["CODE", "REASON"]);
+    let column = if name == "decision" { "REASON" } else { "WHAT" };
+    let mut table = Table::new(&["CODE", column]);
     for reason in list(document, name) {
         table.row(vec![cell(reason, "code"), cell(reason, "message")]);
     }

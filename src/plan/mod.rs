@@ -18,7 +18,7 @@
 //!
 //! `health` reads the same standings for people who only want to know how fresh a table is;
 //! `deadline` says what came of deadlines, `forecast` when assets will be clean, and `cause` because
-//! of whom they are late.
+//! of whom they are late. `what_would_change` says what would change a verdict, in the words of `turning`.
 
 mod admit;
 mod agreeing;
@@ -47,7 +47,9 @@ mod reserved;
 mod room;
 mod snapshot;
 mod standing;
+mod turning;
 mod verdict;
+mod what_would_change;
 
 use lineage::AssetIndex;
 
@@ -65,6 +67,8 @@ pub use reason::{FailedCheck, Reason, sentence};
 pub use reserved::appended_before;
 pub use snapshot::{Agreement, Disagreement, Shown};
 pub use standing::{Standing, TableState, standings, standings_among};
+pub use turning::WouldChange;
+pub use what_would_change::what_would_change;
 
 /// Decides about every asset of the project.
 ///

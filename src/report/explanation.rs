@@ -11,7 +11,7 @@ use super::automation::automation_document;
 use super::plan::reason;
 use super::status::{Situation, health_document};
 use super::{checks, document, instant, optional_instant, version_number};
-use crate::plan::{Decision, PlanInput, sentence};
+use crate::plan::{Decision, PlanInput, WouldChange, sentence, what_would_change};
 use crate::ports::DecisionRecord;
 use crate::state::{Consumed, Intent, IntentId, Memory, Provenance};
 
@@ -20,7 +20,7 @@ pub struct Explained<'a> {
     /// What everything was judged by.
     pub input: &'a PlanInput<'a>,
     /// The judgement.
-    pub situation: &'a Situation,
+    pub situation: &'a Situation<'a>,
     /// The asset in question.
     pub asset: AssetIndex,
     /// Its last recorded decisions, newest first.
@@ -53,6 +53,7 @@ pub fn explanation(explained: &Explained<'_>) -> Value {
         "decision": decision.map(|d| d.reasons.iter().map(reason).collect::<Vec<_>>()),
         "chain": chain(explained),
         "waiting_for": waiting_for(decision),
+        "what_would_change": would_change(explained),
         "waits_until": optional_instant(decision.and_then(|decision| decision.until)),
         "checks": checks::all(explained.input.memory, asset, health.data_version.as_ref()),
         "gates": asset.gates,
@@ -169,6 +170,29 @@ fn waiting_for(decision: Option<&Decision>) -> Vec<Value> {
         .and_then(|decision| decision.reasons.first())
         .map(|deciding| vec![reason(deciding)])
         .unwrap_or_default()
+}
+
+/// What would change the verdict, each with a few words for people.
+fn would_change(explained: &Explained<'_>) -> Vec<Value> {
+    let Situation {
+        plan,
+        healths,
+        standings,
+    } = explained.situation;
+    let found = what_would_change(
+        explained.input,
+        standings,
+        (&plan.decisions, healths),
+        explained.asset,
+    );
+    let document = |change: &WouldChange| {
+        let mut value = serde_json::to_value(change).unwrap_or_default();
+        if let Value::Object(fields) = &mut value {
+            fields.insert("message".to_owned(), json!(change.phrase()));
+        }
+        value
+    };
+    found.iter().map(document).collect()
 }
 
 fn built(memory: &Memory, asset: &Asset) -> Value {

@@ -5,23 +5,30 @@ use serde_json::{Value, json};
 
 use super::{checks, document, instant, optional_instant, version_number};
 use crate::plan::{
-    AssetHealth, DeadlineState, Forecast, Plan, PlanInput, healths, plan, standings,
+    AssetHealth, DeadlineState, Forecast, Plan, PlanInput, Standing, healths, plan, standings,
 };
 
 /// How everything stands at one instant, decided and judged once for several questions.
-pub struct Situation {
+pub struct Situation<'a> {
     /// The decisions, as the next pass would make them.
     pub plan: Plan,
     /// The health of every asset, by its position in the graph.
     pub healths: Vec<AssetHealth>,
+    /// How every asset stands, by its position in the graph.
+    pub standings: Vec<Standing<'a>>,
 }
 
-impl Situation {
+impl<'a> Situation<'a> {
     /// Judges what is remembered, without looking at any table.
-    pub fn of(input: &PlanInput<'_>) -> Self {
+    pub fn of(input: &PlanInput<'a>) -> Self {
         let plan = plan(input);
-        let healths = healths(input, &standings(input), &plan.decisions);
-        Self { plan, healths }
+        let standings = standings(input);
+        let healths = healths(input, &standings, &plan.decisions);
+        Self {
+            plan,
+            healths,
+            standings,
+        }
     }
 }
 

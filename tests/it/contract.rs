@@ -76,6 +76,7 @@ const DOCUMENTS: &[(&str, &str, &[&str])] = &[
             "verdict",
             "chain[]:upstream consumed_version current_version since",
             "waiting_for[]:",
+            "what_would_change[]:code message",
             "provenance[]:root version",
             "last_decisions[]:",
         ],

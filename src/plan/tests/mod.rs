@@ -10,5 +10,6 @@ mod healthy;
 mod partitions;
 mod staleness;
 mod stuck;
+mod turning;
 mod waiting;
 mod world;

@@ -62,7 +62,7 @@ fn what_was_built_and_is_gone_is_not_said_to_have_never_been_built() {
         built_at: Some(built_at),
     };
     let plan = world.plan();
-    assert_eq!(plan.decisions[0].reasons, [gone.clone()]);
+    assert_eq!(plan.decisions[0].reasons, std::slice::from_ref(&gone));
     assert_eq!(
         sentence(&gone),
         "it is gone, and was last built at 2026-03-01T06:00:00Z"

@@ -14,7 +14,7 @@ use crate::plan::{Action, Reason, sentence};
 use crate::state::{Failure, IntentId, ObservedState};
 
 /// The last run of an asset failed, with all that its inputs hold now.
-fn fail(world: &mut World, name: &str) {
+pub(super) fn fail(world: &mut World, name: &str) {
     let graph = world.graph();
     let inputs = graph.inputs(graph.index_of(name).unwrap());
     let newest = |input| {
@@ -37,7 +37,7 @@ fn fail(world: &mut World, name: &str) {
 }
 
 /// `raw.a`, of which `stg.a` could not incorporate a change, `mart.b` that reads it, `mart.c` that reads that.
-fn chain() -> World {
+pub(super) fn chain() -> World {
     let mut world = World::new()
         .source("raw.a")
         .table("stg.a", &["raw.a"])
@@ -67,7 +67,10 @@ fn what_reads_only_what_failed_is_held_and_so_is_what_reads_that() {
         upstream: key("mart.b"),
         held_at: key("stg.a"),
     };
-    assert_eq!(world.plan().decisions[1].reasons, [held.clone()]);
+    assert_eq!(
+        world.plan().decisions[1].reasons,
+        std::slice::from_ref(&held)
+    );
     assert_eq!(
         sentence(&held),
         "`mart.b` has changes to incorporate first, and is held because of `stg.a`"

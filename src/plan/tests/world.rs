@@ -17,7 +17,8 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use lineage::{AssetGraph, Frozen};
 
 use crate::plan::{
-    Action, AssetHealth, Health, Plan, PlanInput, Reason, Request, healths, plan, standings,
+    Action, AssetHealth, Health, Plan, PlanInput, Reason, Request, WouldChange, healths, plan,
+    standings, what_would_change,
 };
 use crate::state::{
     Basis, Build, Consumed, DataCommit, Intent, IntentId, IntentState, Memory, Observation,
@@ -343,6 +344,29 @@ impl World {
         let decisions = plan(&input).decisions;
         let healths = healths(&input, &standings(&input), &decisions);
         healths[graph.index_of(name).unwrap().position()].clone()
+    }
+
+    /// What would change the verdict on an asset, one thing a line.
+    pub(crate) fn would_change(&mut self, name: &str) -> String {
+        let (graph, tasks) = (self.graph(), tasks(self.write_mode));
+        let freezes = self.frozen(&graph);
+        let input = PlanInput {
+            now: self.now,
+            pass: PassNumber(self.pass),
+            graph: &graph,
+            tasks: &tasks,
+            limits: &self.limits,
+            selected: None,
+            freezes: &freezes,
+            memory: &self.memory,
+        };
+        let decisions = plan(&input).decisions;
+        let standings = standings(&input);
+        let healths = healths(&input, &standings, &decisions);
+        let index = graph.index_of(name).unwrap();
+        let found = what_would_change(&input, &standings, (&decisions, &healths), index);
+        let phrases: Vec<String> = found.iter().map(WouldChange::phrase).collect();
+        phrases.join("\n")
     }
 
     /// What is requested now, and everything that is not `none`, with its deciding reason's code.

@@ -46,12 +46,12 @@ fn blind() -> Sim {
         .source("src")
         .table("mid", &["src"])
         .written("mid", 60);
-    sim.log("src", |log| log.problem = unreadable());
+    sim.log("src", |log| log.problem = Some(unreadable()));
     sim
 }
 
-fn unreadable() -> Option<Unreadable> {
-    Some(Unreadable::TimedOut { after_ms: 5 })
+fn unreadable() -> Unreadable {
+    Unreadable::TimedOut { after_ms: 5 }
 }
 
 fn basis(sim: &Sim) -> Basis {
@@ -93,7 +93,7 @@ fn what_a_write_says_it_read_is_believed_once_that_can_be_read() {
         let commit = log.commit(start() - TimeDelta::minutes(119), true);
         commit.inputs = Some(BTreeMap::from([("src".to_owned(), 0)]));
     });
-    sim.log("src", |log| log.problem = unreadable());
+    sim.log("src", |log| log.problem = Some(unreadable()));
     sim.pass();
     assert_eq!(basis(&sim), Basis::Unknown);
     sim.log("src", |log| log.problem = None);
@@ -106,7 +106,7 @@ fn while_its_own_write_cannot_be_read_back_nobody_knows_and_nothing_runs() {
     let mut sim = blind();
     sim.pass();
     sim.log("src", |log| log.problem = None);
-    sim.log("mid", |log| log.problem = unreadable());
+    sim.log("mid", |log| log.problem = Some(unreadable()));
     assert_eq!(sim.converge(), 0);
     assert_eq!(basis(&sim), Basis::Unknown);
     assert_eq!(sim.health("mid").health, Health::Unknown);

@@ -77,7 +77,7 @@ fn a_reader_sees_what_a_writer_does_and_writes_nothing() {
 fn fault_55_a_newer_schema_is_refused_and_left_alone() {
     let place = Place::new();
     drop(place.open());
-    place.raw().pragma_update(None, "user_version", 11).unwrap();
+    place.raw().pragma_update(None, "user_version", 12).unwrap();
     let before = std::fs::read(place.path()).unwrap();
     for mode in [OpenMode::ReadWrite, OpenMode::ReadOnly] {
         let (code, message) = refusal(&place.path(), mode);

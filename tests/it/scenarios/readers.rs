@@ -67,6 +67,8 @@ impl Teller {
         let mut told = vec![word(&document["verdict"])];
         told.extend(document["chain"].as_array().unwrap().iter().map(link));
         told.extend(document["provenance"].as_array().unwrap().iter().map(root));
+        let changes = document["what_would_change"].as_array().unwrap().iter();
+        told.extend(changes.map(|of| format!("would change: {}", word(&of["message"]))));
         self.named(told)
     }
 }
