@@ -17,7 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::state::{
     BackfillError, BackfillNews, Build, BuiltPartitions, CatalogLocation, CheckResult, Compaction,
     Consumed, Cut, DataCommit, DeadlineVerdict, Intent, IntentId, IntentState, Learned, Lease,
-    Memory, Observation, RunId, Search, Settlement, ValueNews,
+    Memory, Observation, RunId, Search, Settlement, StartedRun, ValueNews,
 };
 
 /// The time.
@@ -282,6 +282,9 @@ pub trait State: Send + Sync {
     /// Returns a number that differs from an earlier one if anything that [`State::load`] returns
     /// has changed in between, whoever changed it.
     fn generation(&self) -> Result<u64, StateError>;
+    /// Returns the attempts that were written down at or after an instant, the oldest first. They change with
+    /// the generation.
+    fn started_since(&self, from: DateTime<Utc>) -> Result<Vec<StartedRun>, StateError>;
     /// Returns the intent, open or settled, whose run this is.
     fn intent_of_run(&self, run: RunId) -> Result<Option<Intent>, StateError>;
     /// Takes the lease if it is free, expired or already this holder's.

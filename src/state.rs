@@ -9,6 +9,7 @@ mod extents;
 mod positions;
 mod provenance;
 mod values;
+mod started;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,6 +34,7 @@ pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
 pub use positions::{FullRefreshRequest, PushRefused, Pushed, PushedWord, Pusher};
 pub use provenance::{Lost, Provenance, RootVersion};
 pub use values::{ValueNews, Values, told};
+pub use started::StartedRun;
 
 /// Everything the planner and the protocol need to know of the past.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +70,9 @@ pub struct Memory {
     pub values: Values,
     /// Backfills that are not at their end, the oldest first.
     pub backfills: Vec<Backfill>,
+    /// The attempts of the last 24 hours at least, the oldest first. [`crate::ports::State::load`] leaves this
+    /// empty: they are many, and only budgets per day need them.
+    pub started: Vec<StartedRun>,
 }
 
 /// What came of a deadline.

@@ -7,11 +7,10 @@ use super::Context;
 use super::arguments::AtArg;
 use super::open::load_app;
 use super::partitions::{partition_of, states_of};
-use super::reconcile::plan_input;
+use super::reconcile::{load_for_plan, plan_input};
 use super::table::{Cell, Table, Tone};
 use crate::app::App;
 use crate::error::{CommandError, Exit};
-use crate::ports::State;
 use crate::report::{self, Explained, Situation};
 use crate::state::IntentId;
 
@@ -35,7 +34,7 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Command
     let app = load_app(context, args.at.at)?;
     let asset = find(&app, &args.asset)?;
     let store = app.read_state()?;
-    let memory = store.load()?;
+    let memory = load_for_plan(&app, &store)?;
     let input = plan_input(&app, &memory);
     let situation = Situation::of(&input);
     let last_decisions = store.decisions(&app.graph.asset(asset).key, DECISIONS)?;

@@ -8,13 +8,12 @@ use serde_json::Value;
 
 use super::arguments::AtArg;
 use super::open::load_app;
-use super::reconcile::plan_input;
+use super::reconcile::{load_for_plan, plan_input};
 use super::table::{Cell, Table, Tone};
 use super::{Context, explain};
 use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
 use crate::plan::{PlanInput, standings};
-use crate::ports::State;
 use crate::report::{self, Across, PartitionStates};
 
 /// Arguments of `partitions`.
@@ -88,7 +87,7 @@ pub(super) fn run(context: &Context, args: &PartitionsArgs) -> Result<Exit, Comm
 /// How the partitions are, by what the last pass saw; unknown where there was none.
 fn states(app: &App, index: AssetIndex) -> Result<PartitionStates, CommandError> {
     let store = app.read_state()?;
-    let memory = store.load()?;
+    let memory = load_for_plan(app, &store)?;
     states_of(&plan_input(app, &memory), &store, index)
 }
 

@@ -2,7 +2,7 @@
 
 use super::arguments::{AtArg, SelectArgs};
 use super::open::load_app;
-use super::reconcile::selected;
+use super::reconcile::{load_for_plan, selected};
 use super::table::{Cell, Table, Tone};
 use super::{Context, human, select};
 use crate::app::App;
@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Comm
     let selection = select::parse(&args.select)?;
     let mut app = load_app(context, args.at.at)?;
     let store = app.copy_state()?;
-    let only = selected(context, &app, &store.load()?, &selection)?;
+    let only = selected(context, &app, &load_for_plan(&app, &store)?, &selection)?;
     let lease = app.take_lease(&store)?;
     let mut remembered = Remembered::default();
     let scope = app.scope(only.as_ref());

@@ -14,8 +14,8 @@ use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
 use crate::execute::Sent;
 use crate::plan::PlanInput;
-use crate::ports::State;
-use crate::reconcile::{Followed, Mode, PassReport, Remembered, follow, pass};
+use crate::ports::{State, StateError};
+use crate::reconcile::{Followed, Mode, PassReport, Remembered, follow, pass, remember_started};
 use crate::report::{self, Situation};
 use crate::signals::Signals;
 use crate::state::Memory;
@@ -118,7 +118,7 @@ impl Session {
         allow_mass_change: bool,
     ) -> Result<Self, CommandError> {
         let app = mass_change::guard(app, &store, allow_mass_change)?;
-        let selected = selected(context, &app, &store.load()?, &selection)?;
+        let selected = selected(context, &app, &load_for_plan(&app, &store)?, &selection)?;
         app.take_lease(&store)?;
         Ok(Self {
             app,
@@ -382,6 +382,13 @@ pub(super) fn health_words(app: &App, memory: &Memory) -> Vec<&'static str> {
         .iter()
         .map(|health| health.health.as_str())
         .collect()
+}
+
+/// Reads what is remembered, with all that a plan needs of it.
+pub(super) fn load_for_plan(app: &App, store: &StateFile) -> Result<Memory, StateError> {
+    let mut memory = store.load()?;
+    remember_started(&mut memory, store, &app.limits, app.clock().now())?;
+    Ok(memory)
 }
 
 /// What is remembered, to be judged now.

@@ -5,13 +5,12 @@ use lineage::AssetIndex;
 
 use super::arguments::{AtArg, SelectArgs};
 use super::open::load_app;
-use super::reconcile::plan_input;
+use super::reconcile::{load_for_plan, plan_input};
 use super::table::{Cell, Table, Tone};
 use super::{Context, human, select};
 use crate::app::App;
 use crate::error::{CommandError, Exit};
 use crate::plan::{Activity, AssetHealth, Health};
-use crate::ports::State;
 use crate::report::{self, Situation};
 use crate::state::Memory;
 
@@ -46,7 +45,7 @@ pub(super) fn run(context: &Context, args: &StatusArgs) -> Result<Exit, CommandE
     let selection = select::parse(&args.select)?;
     let app = load_app(context, args.at.at)?;
     let store = app.read_state()?;
-    let memory = store.load()?;
+    let memory = load_for_plan(&app, &store)?;
     let input = plan_input(&app, &memory);
     let situation = Situation::of(&input);
     let word = |index: AssetIndex| -> &str {

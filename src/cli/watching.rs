@@ -7,10 +7,9 @@ use chrono::TimeDelta;
 
 use super::open::{load_app, watched_files};
 use super::progress::Progress;
-use super::reconcile::{Session, Step, finish, selected, step};
+use super::reconcile::{Session, Step, finish, load_for_plan, selected, step};
 use super::{Context, mass_change};
 use crate::error::{CommandError, Exit};
-use crate::ports::State;
 use crate::reconcile::PassReport;
 use crate::report;
 use crate::signals::Signals;
@@ -125,7 +124,7 @@ fn table_folders(session: &mut Session) -> Result<Vec<PathBuf>, CommandError> {
 fn reload(context: &Context, session: &mut Session, watcher: &mut Watcher) {
     let reloaded = load_app(context, None).and_then(|app| {
         let app = mass_change::guard(app, &session.store, session.allow_mass_change)?;
-        let memory = session.store.load()?;
+        let memory = load_for_plan(&app, &session.store)?;
         let selected = selected(context, &app, &memory, &session.selection)?;
         Ok((app, selected))
     });

@@ -49,9 +49,10 @@ pub(super) fn admit(
         let Some(binding) = &input.graph.asset(index).task else {
             continue;
         };
+        let key = &input.graph.asset(index).key;
         let taken = match search {
             Some(search) => Err(search.into()),
-            None => room.take(input, &binding.task),
+            None => room.take(input, (key, &binding.task)),
         };
         match taken {
             Ok(()) => requests.push(live_request(input, index, standing, verdict, &binding.task)),
@@ -66,7 +67,12 @@ pub(super) fn admit(
     for ((index, standing), mut verdict) in input.graph.indices().zip(standings).zip(verdicts) {
         if let Some(reason) = refused.remove(&index) {
             verdict.action = Action::Wait;
-            verdict.until = search.and_then(|search| search.until);
+            let room_at = if let Reason::Budget { until, .. } = &reason {
+                Some(*until)
+            } else {
+                None
+            };
+            verdict.until = room_at.or(search.and_then(|search| search.until));
             verdict.reasons.insert(0, reason);
         }
         let fixed = standing.build.and_then(|build| build.cut);

@@ -37,7 +37,8 @@ pub(super) fn add(input: &PlanInput<'_>, standings: &[Standing<'_>], plan: &mut 
     let mut room = Room::new(input);
     for live in &plan.requests {
         let task = input.tasks.get(&live.task);
-        room.begin(&live.task, task.and_then(|task| task.pool.as_deref()));
+        let pool = task.and_then(|task| task.pool.as_deref());
+        room.begin(&live.asset, &live.task, pool);
     }
     for backfill in &input.memory.backfills {
         let mut work = Work::begin(input, standings, backfill);
@@ -176,7 +177,7 @@ impl<'a> Work<'a> {
     }
 
     /// Asks for runs while there is room.
-    fn start(&self, room: &mut Room, plan: &mut Plan) {
+    fn start(&self, room: &mut Room<'_>, plan: &mut Plan) {
         let input = self.judge.input;
         let open = input.memory.open_intents.values();
         let own = |name: &Option<_>| name.as_ref() == Some(&self.backfill.name);

@@ -9,7 +9,8 @@
 //! 2. `verdict`: what does its owner's policy make of that? Run, wait, hold or nothing. `due` says
 //!    whether the condition of its automation holds, and `snapshot` which versions may be read together, by
 //!    `provenance` and `agreeing`.
-//! 3. `admit`: which of those that may run fit into the limits, in what order?
+//! 3. `admit`: which of those that may run fit into the limits, in what order? `room` counts what is left of
+//!    them, `budget` what began within a day.
 //!
 //! `backfill` then fills the room that is left with runs for backfills, and `reserved` keeps what is live
 //! from what they build. `mass_change` holds back all of it where it is more than anybody expects.
@@ -23,6 +24,7 @@
 mod admit;
 mod agreeing;
 mod backfill;
+mod budget;
 mod cause;
 mod deadline;
 mod decision;

@@ -277,6 +277,15 @@ pub enum Reason {
         /// How many are allowed at once.
         allowed: u32,
     },
+    /// As many runs began within the last 24 hours as are allowed.
+    Budget {
+        /// `runs`, `asset KEY`, `pool NAME` or `backfills`.
+        budget: String,
+        /// How many may begin within any 24 hours.
+        allowed: u32,
+        /// When there is room again, UTC.
+        until: DateTime<Utc>,
+    },
     /// The pass would begin more runs than may begin unconfirmed.
     MassChange {
         /// How many it would begin.
@@ -370,6 +379,7 @@ impl Reason {
             Self::InBackfill { .. } => "in_backfill",
             Self::AppendsAgain => "appends_again",
             Self::Limit { .. } => "limit",
+            Self::Budget { .. } => "budget",
             Self::MassChange { .. } => "mass_change",
             Self::Searching { .. } => "searching",
             Self::NoAgreeingCut { .. } => "no_agreeing_cut",
@@ -589,6 +599,14 @@ pub fn sentence(reason: &Reason) -> String {
         Reason::Limit { limit, allowed } => {
             format!("the limit of {allowed} at once is reached ({limit})")
         }
+        Reason::Budget {
+            budget,
+            allowed,
+            until,
+        } => format!(
+            "the budget of {allowed} within 24 hours is spent ({budget}); there is room again from {} on",
+            clock(*until)
+        ),
         Reason::MassChange { runs, allowed } => format!(
             "{runs} runs would begin at once, {allowed} may unconfirmed: `headwater reconcile \
              --allow-mass-change` if that is meant"

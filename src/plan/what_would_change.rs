@@ -172,6 +172,7 @@ impl Told<'_> {
             Reason::Limit { limit, .. } => vec![WouldChange::Room {
                 limit: limit.clone(),
             }],
+            Reason::Budget { until, .. } => at(*until),
             Reason::MassChange { .. } => {
                 command("headwater reconcile --allow-mass-change".to_owned())
             }

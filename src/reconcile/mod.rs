@@ -18,7 +18,7 @@ use assets::dbt::TestResults;
 use assets::declaration::Limits;
 use assets::partition::{OwnValues, Partitions};
 use assets::task::Tasks;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use lineage::{AssetGraph, AssetIndex, Frozen};
 
 use crate::execute::Windows;
@@ -28,6 +28,9 @@ use crate::state::Memory;
 pub use follow::{Followed, follow};
 pub use pass::{Mode, pass};
 pub use report::{Found, PassReport, Settled, Triggered};
+
+/// What budgets per day look back on.
+const A_DAY: TimeDelta = TimeDelta::hours(24);
 
 /// The world, as ports.
 #[derive(Clone, Copy)]
@@ -95,6 +98,8 @@ pub const LEASE_LIFETIME: TimeDelta = TimeDelta::minutes(2);
 pub struct Remembered {
     memory: Memory,
     generation: Option<u64>,
+    /// Of which generation the started runs are; none where they were not asked for.
+    started: Option<u64>,
     resolved: Option<Resolved>,
 }
 
@@ -114,6 +119,22 @@ impl Remembered {
         if self.generation != Some(generation) {
             self.memory = state.load()?;
             self.generation = Some(generation);
+            self.started = None;
+        }
+        Ok(&self.memory)
+    }
+
+    /// As [`Remembered::refresh`], with what budgets per day need, where some are declared.
+    pub fn refresh_for_plan(
+        &mut self,
+        state: &dyn State,
+        limits: &Limits,
+        now: DateTime<Utc>,
+    ) -> Result<&Memory, StateError> {
+        self.refresh(state)?;
+        if self.started != self.generation {
+            remember_started(&mut self.memory, state, limits, now)?;
+            self.started = self.generation;
         }
         Ok(&self.memory)
     }
@@ -149,6 +170,19 @@ impl Remembered {
         });
         Some(graph)
     }
+}
+
+/// Reads what budgets per day need, where some are declared.
+pub fn remember_started(
+    memory: &mut Memory,
+    state: &dyn State,
+    limits: &Limits,
+    now: DateTime<Utc>,
+) -> Result<(), StateError> {
+    if !limits.max_runs_per_day.is_empty() {
+        memory.started = state.started_since(now - A_DAY)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ pub async fn pass(
     remembered.refresh(world.state)?;
     let known = remembered.resolved(scope.graph);
     let scope = declared.known_as(known.as_ref());
-    let memory = remembered.refresh(world.state)?;
+    let memory = remembered.refresh_for_plan(world.state, scope.limits, world.clock.now())?;
     let decided = decide(world, scope, memory, number);
     record_decisions(world, scope, lease, number, &decided)?;
     let unknown = count_unknown(memory);

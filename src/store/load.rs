@@ -35,6 +35,7 @@ pub(super) fn memory(connection: &Connection, cache: &mut values::Cache) -> Resu
         full_refreshes: full_refresh::all(connection)?,
         values: values::all(connection, cache)?,
         backfills: backfill::open(connection)?,
+        started: Vec::new(),
     })
 }
 

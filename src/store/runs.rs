@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::intent;
 use super::query::list;
 use crate::ports::RunRecord;
-use crate::state::{BackfillName, IntentId, IntentState, RunId};
+use crate::state::{BackfillName, IntentId, IntentState, RunId, StartedRun};
 
 /// Which attempts are asked for. An empty list asks for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,30 @@ pub(super) fn of_backfill(
 ) -> Result<Vec<RunRecord>, Fault> {
     let sql = select("i.backfill = ?1 ORDER BY r.created_at, r.attempt");
     records(connection, &sql, params![name.0])
+}
+
+/// Returns the attempts that were written down at or after an instant, the oldest first.
+pub(super) fn started_since(
+    connection: &Connection,
+    from: DateTime<Utc>,
+) -> Result<Vec<StartedRun>, Fault> {
+    list(
+        connection,
+        "run",
+        "SELECT r.created_at, i.pool, i.backfill IS NOT NULL,
+             (SELECT json_group_array(DISTINCT a.asset) FROM intent_asset a WHERE a.intent = r.intent)
+         FROM run r JOIN intent i ON i.id = r.intent
+         WHERE r.created_at >= ?1 ORDER BY r.created_at, r.intent, r.attempt",
+        [from.timestamp_micros()],
+        |cells| {
+            Ok(StartedRun {
+                at: cells.instant()?,
+                pool: cells.take()?,
+                is_for_backfill: cells.take()?,
+                assets: cells.json()?,
+            })
+        },
+    )
 }
 
 fn select(condition: &str) -> String {

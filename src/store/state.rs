@@ -8,7 +8,7 @@ use rusqlite::params;
 use serde_json::json;
 
 use super::{
-    Store, attempt, audit, build, checked, intent, lease, load, meta, pass, search, settle,
+    Store, attempt, audit, build, checked, intent, lease, load, meta, pass, runs, search, settle,
     sightings, tables,
 };
 use crate::ports::{
@@ -16,6 +16,7 @@ use crate::ports::{
 };
 use crate::state::{
     CatalogLocation, CheckResult, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    StartedRun,
 };
 
 impl State for Store {
@@ -26,6 +27,10 @@ impl State for Store {
 
     fn generation(&self) -> Result<u64, StateError> {
         self.read(load::generation)
+    }
+
+    fn started_since(&self, from: DateTime<Utc>) -> Result<Vec<StartedRun>, StateError> {
+        self.read(|connection| runs::started_since(connection, from))
     }
 
     fn intent_of_run(&self, run: RunId) -> Result<Option<Intent>, StateError> {

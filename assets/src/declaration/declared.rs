@@ -193,6 +193,28 @@ pub struct Limits {
     pub max_runs_per_pass: Option<u32>,
     /// A pass that would begin more runs than this begins none before somebody confirms it.
     pub confirm_above: Option<u32>,
+    /// Most runs that begin within any 24 hours.
+    pub max_runs_per_day: DayLimits,
+}
+
+/// Bounds on the runs that begin within any 24 hours, each attempt counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DayLimits {
+    /// Of all assets, but for backfills.
+    pub total: Option<u32>,
+    /// Of each asset, but for backfills.
+    pub asset: Option<u32>,
+    /// By pool, but for backfills.
+    pub pools: BTreeMap<String, u32>,
+    /// Of all backfills.
+    pub backfills: Option<u32>,
+}
+
+impl DayLimits {
+    /// Returns whether nothing is bounded.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for Limits {
@@ -203,6 +225,7 @@ impl Default for Limits {
             pools: BTreeMap::new(),
             max_runs_per_pass: None,
             confirm_above: None,
+            max_runs_per_day: DayLimits::default(),
         }
     }
 }

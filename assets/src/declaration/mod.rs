@@ -41,7 +41,7 @@ use report::Report;
 use tree::{NodeId, Spot, Tree};
 
 pub use declared::{
-    Connection, DbtProject, DeclaredAsset, DeclaredBinding, DeclaredCheck, DeclaredTask,
+    Connection, DayLimits, DbtProject, DeclaredAsset, DeclaredBinding, DeclaredCheck, DeclaredTask,
     DeclaredUpstream, Defaults, Environment, Limits, Project,
 };
 pub use problem::{Explanation, explanations};

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::super::open::load_app;
-use super::super::reconcile::plan_input;
+use super::super::reconcile::{load_for_plan, plan_input};
 use super::super::table::{Cell, Table, Tone};
 use super::super::{Context, human};
 use crate::app::{App, StateFile};
 use crate::error::{CommandError, Exit};
 use crate::plan::{plan, sentence};
-use crate::ports::{State, StateError};
+use crate::ports::StateError;
 use crate::report::{self, BackfillProgress, Tally, tally};
 use crate::state::{Backfill, BackfillError, BackfillName, BackfillState, Intent};
 
@@ -63,7 +63,7 @@ pub(super) fn emit(
     store: &StateFile,
     backfill: &Backfill,
 ) -> Result<(), CommandError> {
-    let memory = store.load()?;
+    let memory = load_for_plan(app, store)?;
     let input = plan_input(app, &memory);
     let waits = plan(&input).backfill_waits;
     let open: Vec<Intent> = memory.open_intents.values().cloned().collect();

@@ -6,12 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::arguments::{SelectArgs, parse_instant};
 use super::super::open::load_app;
-use super::super::reconcile::selected;
+use super::super::reconcile::{load_for_plan, selected};
 use super::super::table::{Cell, Table, Tone};
 use super::super::{Context, human, select};
 use crate::app::{App, RunFilter, StateFile};
 use crate::error::{CommandError, Exit};
-use crate::ports::{RunRecord, State};
+use crate::ports::RunRecord;
 use crate::report;
 use crate::state::IntentState;
 
@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, args: &ListArgs) -> Result<Exit, CommandErr
     let selection = select::parse(&args.select)?;
     let app = load_app(context, None)?;
     let store = app.read_state()?;
-    let only = selected(context, &app, &store.load()?, &selection)?;
+    let only = selected(context, &app, &load_for_plan(&app, &store)?, &selection)?;
     let only: Option<Vec<AssetKey>> = only.map(|only| {
         let keys = only.into_iter().map(|index| app.graph.asset(index));
         keys.map(|asset| asset.key.clone()).collect()

@@ -3,6 +3,7 @@
 mod automation;
 mod backfill_laws;
 mod backfills;
+mod budgets;
 mod consistency;
 mod deadlines;
 mod forecasts;

@@ -11,7 +11,7 @@ use crate::ports::{
     DecisionRecord, LaterRun, PassFindings, PassRecord, Sighting, State, StateError,
 };
 use crate::state::{
-    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement, StartedRun,
 };
 use crate::store::Store;
 
@@ -120,6 +120,10 @@ impl State for Trapped {
 
     fn generation(&self) -> Result<u64, StateError> {
         self.store.generation()
+    }
+
+    fn started_since(&self, from: DateTime<Utc>) -> Result<Vec<StartedRun>, StateError> {
+        self.store.started_since(from)
     }
 
     fn intent_of_run(&self, run: RunId) -> Result<Option<Intent>, StateError> {

@@ -397,3 +397,33 @@ fn runs_are_found_by_asset_state_and_time() {
         [key("a"), key("b")]
     );
 }
+
+#[test]
+fn what_was_started_lately_is_told_with_assets_pool_and_backfill() {
+    let place = Place::new();
+    let store = place.open();
+    started(&store, "i1", 5);
+    store.settle(&id("i1"), 1, &retry("t2"), at(10)).unwrap();
+    let later = crate::state::Intent {
+        created_at: at(50),
+        pool: Some("etl".to_owned()),
+        ..intent("i2", &["c"])
+    };
+    store.intend(&lease(&store), &later).unwrap();
+    let all: Vec<(i64, Vec<String>, Option<String>)> = store
+        .started_since(at(0))
+        .unwrap()
+        .into_iter()
+        .map(|run| {
+            let assets = run.assets.iter().map(ToString::to_string).collect();
+            ((run.at - at(0)).num_seconds(), assets, run.pool)
+        })
+        .collect();
+    // The retry is an attempt of its own.
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert_eq!(all[0].1, ["a", "b"]);
+    assert_eq!(all[1].0, 10);
+    assert_eq!(all[2], (50, vec!["c".to_owned()], Some("etl".to_owned())));
+    assert_eq!(store.started_since(at(50)).unwrap().len(), 1);
+    assert!(store.started_since(at(51)).unwrap().is_empty());
+}

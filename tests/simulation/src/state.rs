@@ -7,7 +7,7 @@ use headwater::ports::{
     DecisionRecord, LaterRun, PassFindings, PassRecord, Sighting, State, StateError,
 };
 use headwater::state::{
-    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement,
+    CatalogLocation, Cut, Intent, IntentId, Lease, Memory, RunId, Search, Settlement, StartedRun,
 };
 use headwater::store::Store;
 
@@ -121,6 +121,10 @@ impl State for Ports<'_> {
 
     fn generation(&self) -> Result<u64, StateError> {
         self.read(Step::Generation, State::generation)
+    }
+
+    fn started_since(&self, from: DateTime<Utc>) -> Result<Vec<StartedRun>, StateError> {
+        self.read(Step::StartedSince, |store| store.started_since(from))
     }
 
     fn intent_of_run(&self, run: RunId) -> Result<Option<Intent>, StateError> {

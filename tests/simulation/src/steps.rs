@@ -12,6 +12,7 @@ pub enum Step {
     Generation,
     Load,
     PinWorkspace,
+    StartedSince,
     IntentOfRun,
     AdoptRun,
     RecordSearch,
@@ -43,7 +44,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in the order of the table that is printed.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Idle,
         Self::AcquireLease,
         Self::BeginPass,
@@ -59,6 +60,7 @@ impl Step {
         Self::RecordLaterRun,
         Self::PinWorkspace,
         Self::ReadTables,
+        Self::StartedSince,
         Self::IntentOfRun,
         Self::ReadBack,
         Self::RecordSightings,
@@ -87,6 +89,7 @@ impl Step {
             Self::Generation => "generation",
             Self::Load => "load",
             Self::PinWorkspace => "pin_workspace",
+            Self::StartedSince => "started_since",
             Self::IntentOfRun => "intent_of_run",
             Self::AdoptRun => "adopt_run",
             Self::RecordSearch => "record_search",
@@ -138,6 +141,7 @@ impl Step {
                     | Self::ReadBack
                     | Self::Load
                     | Self::Generation
+                    | Self::StartedSince
                     | Self::IntentOfRun
             )
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assets::declaration::Limits;
+use assets::declaration::{DayLimits, Limits};
 use assets::policy::Consistency;
 use assets::task::{DatabricksJob, JobReference, Task, TaskAction, TaskName, Tasks};
 use assets::{Asset, AssetKey, AssetKind, Binding, Consume, Evidence, Upstream};
@@ -88,6 +88,11 @@ fn topology(sketches: &[Sketch], at_once: u32, timeout: Option<TimeDelta>) -> To
         limits: Limits {
             max_concurrent_runs: at_once,
             pools: BTreeMap::new(),
+            // Asked for in every pass, and never spent: what waits for a day is never built in a schedule.
+            max_runs_per_day: DayLimits {
+                total: Some(10_000),
+                ..DayLimits::default()
+            },
             ..Limits::default()
         },
         assets: nodes,

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::declaration::at::At;
 use crate::declaration::declared::{
-    Connection, DbtProject, Defaults, Environment, Limits, Project,
+    Connection, DayLimits, DbtProject, Defaults, Environment, Limits, Project,
 };
 use crate::declaration::file::{
-    ConnectionEntry, DefaultsEntry, EnvironmentEntries, EnvironmentEntry, ProjectFile,
+    ConnectionEntry, DayLimitsEntry, DefaultsEntry, EnvironmentEntries, EnvironmentEntry,
+    ProjectFile,
 };
 use crate::declaration::problem::Problem;
 use crate::declaration::read::{MissingVariables, read};
@@ -177,14 +178,13 @@ impl Checks<'_, '_> {
 
     fn tasks(&mut self, file: &ProjectFile) -> Tasks {
         let mut tasks = Tasks::new();
-        let pools = file
-            .limits
-            .as_ref()
-            .and_then(|limits| limits.pools.as_ref());
+        let limits = file.limits.as_ref();
+        let at_once = limits.and_then(|limits| limits.pools.as_ref());
+        let of_a_day = limits.and_then(|limits| limits.max_runs_per_day.as_ref());
+        let of_a_day = of_a_day.and_then(|limits| limits.pools.as_ref());
+        let pools = [at_once, of_a_day].into_iter().flatten();
         let pools: Vec<&str> = pools
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| name.as_str())
+            .flat_map(|pools| pools.keys().map(String::as_str))
             .collect();
         for (name, entry) in file.tasks.iter().flatten() {
             let limits = entry.value.limits.as_ref();
@@ -258,18 +258,36 @@ impl Checks<'_, '_> {
         let Some(entry) = &file.limits else {
             return default;
         };
-        let mut pools = BTreeMap::new();
-        for (name, limit) in entry.pools.iter().flatten() {
-            if let Some(limit) = self.positive_number(Some(limit)) {
-                pools.insert(name.clone(), limit);
-            }
-        }
+        let pools = self.pools(entry.pools.as_ref());
         let runs = self.positive_number(entry.max_concurrent_runs.as_ref());
         Limits {
             max_concurrent_runs: runs.unwrap_or(default.max_concurrent_runs),
             pools,
             max_runs_per_pass: self.positive_number(entry.max_runs_per_pass.as_ref()),
             confirm_above: self.positive_number(entry.confirm_above.as_ref()),
+            max_runs_per_day: self.day_limits(entry.max_runs_per_day.as_ref()),
+        }
+    }
+
+    fn pools(&mut self, declared: Option<&BTreeMap<String, At<u32>>>) -> BTreeMap<String, u32> {
+        let mut pools = BTreeMap::new();
+        for (name, limit) in declared.into_iter().flatten() {
+            if let Some(limit) = self.positive_number(Some(limit)) {
+                pools.insert(name.clone(), limit);
+            }
+        }
+        pools
+    }
+
+    fn day_limits(&mut self, entry: Option<&DayLimitsEntry>) -> DayLimits {
+        let Some(entry) = entry else {
+            return DayLimits::default();
+        };
+        DayLimits {
+            total: self.positive_number(entry.total.as_ref()),
+            asset: self.positive_number(entry.asset.as_ref()),
+            pools: self.pools(entry.pools.as_ref()),
+            backfills: self.positive_number(entry.backfills.as_ref()),
         }
     }
 

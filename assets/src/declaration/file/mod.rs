@@ -26,7 +26,8 @@ pub(super) use policy::{
     BoundEntry, ConsistencyEntry, DeadlineEntry, FreshnessEntry, OutsideWritesEntry, RetryEntry,
 };
 pub(super) use project::{
-    ConnectionEntry, DefaultsEntry, EnvironmentEntries, EnvironmentEntry, ProjectFile,
+    ConnectionEntry, DayLimitsEntry, DefaultsEntry, EnvironmentEntries, EnvironmentEntry,
+    ProjectFile,
 };
 pub(super) use schedule::{CalendarEntry, FreezeEntry, HoursEntry, ScheduleText};
 pub(super) use task::{AssetTaskEntry, DatabricksJobEntry, ProjectTaskEntry, TaskLimitsEntry};

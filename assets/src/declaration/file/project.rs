@@ -110,7 +110,7 @@ pub(in crate::declaration) struct LineageEntry {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
-    expecting = "a mapping with `max_concurrent_runs`, `pools`, `max_runs_per_pass` or `confirm_above`"
+    expecting = "a mapping with `max_concurrent_runs`, `pools`, `max_runs_per_pass`, `max_runs_per_day` or `confirm_above`"
 )]
 pub(in crate::declaration) struct LimitsEntry {
     /// Most runs at once, over all tasks; 180 where absent.
@@ -124,6 +124,28 @@ pub(in crate::declaration) struct LimitsEntry {
     /// A pass that would begin more runs than this begins none without `--allow-mass-change`.
     #[schemars(range(min = 1))]
     pub(in crate::declaration) confirm_above: Option<At<u32>>,
+    /// Most runs that begin within any 24 hours.
+    pub(in crate::declaration) max_runs_per_day: Option<DayLimitsEntry>,
+}
+
+/// Bounds on the runs that begin within any 24 hours.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with `total`, `asset`, `pools` or `backfills`"
+)]
+pub(in crate::declaration) struct DayLimitsEntry {
+    /// Of all assets, but for backfills.
+    #[schemars(range(min = 1))]
+    pub(in crate::declaration) total: Option<At<u32>>,
+    /// Of each asset, but for backfills.
+    #[schemars(range(min = 1))]
+    pub(in crate::declaration) asset: Option<At<u32>>,
+    /// By pool, but for backfills.
+    pub(in crate::declaration) pools: Option<BTreeMap<String, At<u32>>>,
+    /// Of all backfills together.
+    #[schemars(range(min = 1))]
+    pub(in crate::declaration) backfills: Option<At<u32>>,
 }
 
 /// What assets have that do not say otherwise.
