@@ -8,8 +8,8 @@ mod checked;
 mod extents;
 mod positions;
 mod provenance;
-mod values;
 mod started;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,8 +33,8 @@ pub use checked::{CheckResult, CheckResults, CheckStatus};
 pub use extents::{BuiltPartitions, Compaction, ConsumedPartitions};
 pub use positions::{FullRefreshRequest, PushRefused, Pushed, PushedWord, Pusher};
 pub use provenance::{Lost, Provenance, RootVersion};
-pub use values::{ValueNews, Values, told};
 pub use started::StartedRun;
+pub use values::{ValueNews, Values, told};
 
 /// Everything the planner and the protocol need to know of the past.
 #[derive(Debug, Clone, Default)]

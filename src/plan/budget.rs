@@ -12,8 +12,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::input::PlanInput;
 use super::reason::Reason;
 
-/// What budgets look back on.
-const A_DAY: TimeDelta = TimeDelta::hours(24);
+/// What budgets per day look back on.
+pub const A_DAY: TimeDelta = TimeDelta::hours(24);
 
 /// When runs began that count against one budget, the oldest first.
 type Beginnings = Vec<DateTime<Utc>>;

@@ -55,6 +55,7 @@ mod what_would_change;
 
 use lineage::AssetIndex;
 
+pub use budget::A_DAY;
 pub use deadline::{DeadlineState, Due};
 pub use decision::{Action, BackfillWait, Decision, Plan, Request};
 pub use event_time::{EventTime, event_time_at};

@@ -22,15 +22,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lineage::{AssetGraph, AssetIndex, Frozen};
 
 use crate::execute::Windows;
+use crate::plan::A_DAY;
 use crate::ports::{Catalog, Clock, Jobs, Random, State, StateError, Statements, Tables};
 use crate::state::Memory;
 
 pub use follow::{Followed, follow};
 pub use pass::{Mode, pass};
 pub use report::{Found, PassReport, Settled, Triggered};
-
-/// What budgets per day look back on.
-const A_DAY: TimeDelta = TimeDelta::hours(24);
 
 /// The world, as ports.
 #[derive(Clone, Copy)]

@@ -23,7 +23,7 @@ use super::checks::{contents, not_null};
 use super::world::{Sim, key, start};
 use crate::plan::Request;
 use crate::ports::RunState;
-use crate::reconcile::Mode;
+use crate::reconcile::{Mode, remember_started};
 use crate::simulate::{Durations, PastCommit, Policy, Setting, Stream, Timing, begin, simulate};
 use crate::state::Memory;
 
@@ -48,6 +48,8 @@ struct Case {
     fails: bool,
     at_once: u32,
     per_pass: Option<u32>,
+    /// Most runs of a day: in all, and of each asset.
+    a_day: Option<(u32, u32)>,
     has_days: bool,
     has_checks: bool,
 }
@@ -60,19 +62,23 @@ fn cases() -> impl Strategy<Value = Case> {
         any::<bool>(),
         1..4_u32,
         prop::option::of(1..3_u32),
+        prop::option::of((6..30_u32, 2..9_u32)),
         any::<bool>(),
         any::<bool>(),
     )
         .prop_map(
-            |(arrivals, policies, took, fails, at_once, per_pass, has_days, has_checks)| Case {
-                arrivals,
-                policies,
-                took,
-                fails,
-                at_once,
-                per_pass,
-                has_days,
-                has_checks,
+            |(arrivals, policies, took, fails, at_once, per_pass, a_day, has_days, has_checks)| {
+                Case {
+                    arrivals,
+                    policies,
+                    took,
+                    fails,
+                    at_once,
+                    per_pass,
+                    a_day,
+                    has_days,
+                    has_checks,
+                }
             },
         )
 }
@@ -213,6 +219,10 @@ fn world(case: &Case) -> Sim {
     }
     sim.limits.max_concurrent_runs = case.at_once;
     sim.limits.max_runs_per_pass = case.per_pass;
+    if let Some((total, asset)) = case.a_day {
+        sim.limits.max_runs_per_day.total = Some(total);
+        sim.limits.max_runs_per_day.asset = Some(asset);
+    }
     sim
 }
 
@@ -435,7 +445,8 @@ proptest! {
     fn the_simulation_does_what_the_loop_does(case in cases()) {
         let mut sim = world(&case);
         sim.later(60);
-        let (memory, from) = (sim.memory(), sim.fake.get().now);
+        let (mut memory, from) = (sim.memory(), sim.fake.get().now);
+        remember_started(&mut memory, &sim.state, &sim.limits, from).unwrap();
         prop_assert!(from > start());
         let durations = Durations::new(BTreeMap::new(), workload(&case));
         let world = (&sim, memory.clone(), from);

@@ -98,6 +98,7 @@ impl<'a> Course<'a> {
         let ended = self.happen(now, pass);
         let retries = self.retries(now);
         self.settle_all(ended, now);
+        self.forget_starts(now);
         let mut due = self.wakes.take(now);
         if std::mem::take(&mut self.is_first) {
             due = self.policy.graph.indices().collect();

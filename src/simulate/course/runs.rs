@@ -12,8 +12,8 @@ use super::super::events::Event;
 use super::super::transition::{intend, settle};
 use super::{Course, Running};
 use crate::execute::{RunVerdict, settlement};
-use crate::plan::Plan;
-use crate::state::{IntentId, IntentState};
+use crate::plan::{A_DAY, Plan};
+use crate::state::{IntentId, IntentState, StartedRun};
 
 impl Course<'_> {
     /// Attempts whose backoff is over.
@@ -59,6 +59,9 @@ impl Course<'_> {
             );
             let took = intent.first_sent_at.map(|sent| at - sent);
             let is_closed = settle(&mut self.memory, &running.id, &settled, took);
+            if !is_closed {
+                self.count_start(&running.id, now);
+            }
             if !is_closed
                 && let Some(at) = self
                     .memory
@@ -98,8 +101,31 @@ impl Course<'_> {
                 track.open = Some(id.clone());
             }
             self.attention.note(index);
+            self.count_start(&id, now);
             self.start(&id, now, false);
         }
+    }
+
+    /// Counts an attempt against the budgets of its day: when it is written down, as the state does.
+    fn count_start(&mut self, id: &IntentId, now: DateTime<Utc>) {
+        if self.limits.max_runs_per_day.is_empty() {
+            return;
+        }
+        if let Some(intent) = self.memory.open_intents.get(id) {
+            self.memory.started.push(StartedRun {
+                at: now,
+                assets: intent.assets.clone(),
+                pool: intent.pool.clone(),
+                is_for_backfill: intent.backfill.is_some(),
+            });
+        }
+    }
+
+    /// Forgets what no budget looks back on any more.
+    pub(super) fn forget_starts(&mut self, now: DateTime<Utc>) {
+        let started = &mut self.memory.started;
+        let old = started.partition_point(|run| run.at <= now - A_DAY);
+        started.drain(..old);
     }
 
     /// Starts an attempt. One that was under way at the beginning ends a moment after it at the earliest.
