@@ -9,6 +9,7 @@
 //! - [`dbt`]: a manifest → nodes
 //! - [`resolve`]: declarations and nodes → [`Asset`]s of one environment
 //! - [`delta`]: lines of a Delta log → [`delta::Commit`]s, and what they say about data
+//! - [`streaming`]: files of a streaming checkpoint → how far the query read its sources
 
 pub mod asset;
 pub mod automation;
@@ -27,6 +28,7 @@ pub mod relation;
 pub mod resolve;
 pub mod run_times;
 pub mod schedule;
+pub mod streaming;
 pub mod task;
 pub mod version;
 pub mod workload;
