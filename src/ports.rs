@@ -59,6 +59,14 @@ pub trait Tables: Send + Sync {
         head: &KnownHead,
         asked: u64,
     ) -> Result<KeptChanges, Unreadable>;
+    /// Reads one file of a streaming checkpoint whole; nothing where it is not there.
+    ///
+    /// Fails for one of more than [`LARGEST_FILE`](assets::streaming::LARGEST_FILE) bytes.
+    async fn checkpoint_file(
+        &self,
+        folder: &TableLocation,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, Unreadable>;
 }
 
 /// Where a table lies.

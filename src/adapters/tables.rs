@@ -8,13 +8,14 @@ use std::time::Duration;
 use assets::AssetKey;
 use assets::delta::reading::fingerprint;
 use assets::delta::{Commit, KeptChanges, KnownHead, Reading, Unreadable};
+use assets::streaming::LARGEST_FILE;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::buckets::Buckets;
 use crate::delta_log::{
     Ask, BucketStore, Cost, LocalStore, Location, LogStore, Look, Options, Request,
-    data_commits_back_to, kept_changes, read_many,
+    data_commits_back_to, kept_changes, read_many, read_small,
 };
 use crate::ports::{Counting, TableLocation, TableRequest, Tables};
 
@@ -59,6 +60,17 @@ impl LogTables {
             },
             readings: AtomicU32::new(first % LIST_EVERY),
         }
+    }
+
+    /// Returns what keeps the files of a streaming checkpoint.
+    fn folder(&self, place: &TableLocation) -> Result<Arc<dyn LogStore>, Unreadable> {
+        Ok(match Location::parse(&place.path, &self.base)? {
+            Location::Local(path) => Arc::new(LocalStore::of_folder(path)),
+            Location::Bucket(bucket) => {
+                let client = self.buckets.client(&bucket, place.located.as_ref())?;
+                Arc::new(BucketStore::of_folder(&bucket, client)?)
+            }
+        })
     }
 
     /// Returns what keeps the log of a table.
@@ -154,6 +166,23 @@ impl Tables for LogTables {
         let store = self.store(location)?;
         let (place, head) = (store.place().to_owned(), head.clone());
         aside(place, move || kept_changes(store.as_ref(), &head, asked)).await
+    }
+
+    async fn checkpoint_file(
+        &self,
+        folder: &TableLocation,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, Unreadable> {
+        let store = self.folder(folder)?;
+        let (place, name) = (store.place().to_owned(), name.to_owned());
+        let read = move || read_small(store.as_ref(), &name, LARGEST_FILE);
+        let read = tokio::time::timeout(self.remote.timeout, aside(place, read));
+        read.await.unwrap_or_else(|_| {
+            let after_ms = self.remote.timeout.as_millis();
+            Err(Unreadable::TimedOut {
+                after_ms: u64::try_from(after_ms).unwrap_or(u64::MAX),
+            })
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Logs in folders of this machine: the only place here that touches files.
+//! Logs and checkpoints in folders of this machine: the only place here that touches files.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
@@ -22,7 +22,11 @@ pub struct LocalStore {
 impl LocalStore {
     /// Names the log of the table at `location`; looks at nothing.
     pub fn of(location: &Path) -> Self {
-        let log = location.join("_delta_log");
+        Self::of_folder(location.join("_delta_log"))
+    }
+
+    /// Names a folder that is no log; looks at nothing.
+    pub fn of_folder(log: PathBuf) -> Self {
         let place = log.display().to_string();
         Self { log, place }
     }

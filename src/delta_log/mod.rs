@@ -9,6 +9,7 @@
 //! - [`read_many`]: many tables at once, none held up by a store that hangs
 //! - [`history`], [`data_commits_back_to`]: commits of the past
 //! - [`kept_changes`]: from which version on changes can be read
+//! - [`read_small`]: a file of a streaming checkpoint
 //! - [`Location`]: where a declared location lies
 //!
 //! A store is seen through [`LogStore`] only: looking for one file, reading one, listing all.
@@ -26,6 +27,7 @@ mod log;
 mod many;
 mod past;
 mod placing;
+mod small;
 mod store;
 mod trace;
 mod walk;
@@ -42,6 +44,7 @@ pub use many::{Options, Request, Stuck, read_many};
 pub use ask::{Ask, Look};
 pub use bucket::{BucketStore, Heard, hear};
 pub use local::LocalStore;
+pub use small::read_small;
 pub use store::{Cost, FileStat, LogStore, StoredFile};
 pub use trace::Traced;
 

@@ -43,19 +43,43 @@ impl BucketStore {
     ///
     /// [`Unreadable::BadLocation`] where no key can be made of the location.
     pub fn of(location: &BucketLocation, bucket: Arc<dyn ObjectStore>) -> Result<Self, Unreadable> {
-        let place = format!("{}/{}", location.bucket, location.log());
+        Self::below(location, &location.log(), bucket)
+    }
+
+    /// Names a folder at `location` that is no log; asks nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable::BadLocation`] where no key can be made of the location.
+    pub fn of_folder(
+        location: &BucketLocation,
+        bucket: Arc<dyn ObjectStore>,
+    ) -> Result<Self, Unreadable> {
+        Self::below(location, &location.prefix, bucket)
+    }
+
+    fn below(
+        location: &BucketLocation,
+        folder: &str,
+        bucket: Arc<dyn ObjectStore>,
+    ) -> Result<Self, Unreadable> {
+        let place = format!("{}/{folder}", location.bucket);
         let bad = |error: object_store::path::Error| Unreadable::BadLocation {
             location: place.clone(),
             detail: error.to_string(),
         };
-        let log = Path::parse(location.log()).map_err(bad)?;
+        let log = Path::parse(folder).map_err(bad)?;
         Ok(Self { bucket, log, place })
     }
 
     /// Returns the key of a file, and how it is called in messages.
     fn file(&self, name: &str) -> Result<(Path, Asked), Unreadable> {
         let asked = Asked::file(&self.place, name);
-        let key = Path::parse(format!("{}/{name}", self.log));
+        let key = if self.log.as_ref().is_empty() {
+            Path::parse(name)
+        } else {
+            Path::parse(format!("{}/{name}", self.log))
+        };
         Ok((key.map_err(|error| asked.failed(error.to_string()))?, asked))
     }
 

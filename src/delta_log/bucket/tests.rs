@@ -16,7 +16,7 @@ use object_store::{
 };
 
 use super::*;
-use crate::delta_log::{Ask, Location, Look, read};
+use crate::delta_log::{Ask, Location, Look, read, read_small};
 
 const FIRST: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}
 {"metaData":{"id":"one","schemaString":"{\"type\":\"struct\",\"fields\":[]}","partitionColumns":[],"format":{"provider":"parquet"},"configuration":{}}}
@@ -366,5 +366,30 @@ fn names_that_are_no_keys_are_refused() {
             "unreachable",
             "{name:?}"
         );
+    }
+}
+
+#[test]
+fn files_of_a_checkpoint_are_read_at_its_own_folder() {
+    for (location, key) in [
+        (
+            "s3://lake/checkpoints/orders/",
+            "checkpoints/orders/offsets/7",
+        ),
+        ("gs://lake", "offsets/7"),
+    ] {
+        let table = Table::at(location);
+        table.put(key, "v1");
+        let Ok(Location::Bucket(place)) = Location::parse(location, FilePath::new("/")) else {
+            panic!("{location}");
+        };
+        let client: Arc<dyn ObjectStore> = Arc::<Faulty>::clone(&table.bucket);
+        let folder = BucketStore::of_folder(&place, client).unwrap();
+        let read = |name: &str, largest| read_small(&folder, name, largest);
+        assert_eq!(read("offsets/7", 2).unwrap().as_deref(), Some(&b"v1"[..]));
+        assert_eq!(read("offsets/8", 2), Ok(None));
+        assert_eq!(read("offsets/7", 1).unwrap_err().code(), "too_large");
+        table.bucket.fails_by(Some(Fault::Forbidden));
+        assert_eq!(read("offsets/8", 2).unwrap_err().code(), "forbidden");
     }
 }

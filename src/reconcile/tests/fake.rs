@@ -77,6 +77,12 @@ pub(super) struct Shared {
     pub(super) during_send: VecDeque<Happening>,
     /// While the answer to a question for one run is on its way.
     pub(super) during_poll: VecDeque<Happening>,
+    /// Files of streaming checkpoints, by their paths.
+    pub(super) checkpoints: BTreeMap<String, String>,
+    /// What is said instead of any of them.
+    pub(super) checkpoint_fault: Option<Unreadable>,
+    /// How many of them were asked for.
+    pub(super) checkpoint_reads: usize,
     /// What the warehouse answers to every question; silence where absent.
     pub(super) warehouse: Option<StatementAnswer>,
     /// What it was asked.
@@ -118,6 +124,9 @@ impl Fake {
             poll_faults: VecDeque::new(),
             during_send: VecDeque::new(),
             during_poll: VecDeque::new(),
+            checkpoints: BTreeMap::new(),
+            checkpoint_fault: None,
+            checkpoint_reads: 0,
             warehouse: None,
             questions: Vec::new(),
             late: Vec::new(),
@@ -270,6 +279,24 @@ impl Tables for Fake {
             || Err(MemoryLog::gone(head)),
             |log| log.kept_changes(head, asked),
         )
+    }
+
+    async fn checkpoint_file(
+        &self,
+        folder: &TableLocation,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, Unreadable> {
+        let mut shared = self.get();
+        let path = format!("{}/{name}", folder.path);
+        shared.checkpoint_reads += 1;
+        if let Some(problem) = &shared.checkpoint_fault {
+            return Err(problem.clone());
+        }
+        Ok(shared
+            .checkpoints
+            .get(&path)
+            .cloned()
+            .map(String::into_bytes))
     }
 }
 

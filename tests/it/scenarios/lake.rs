@@ -29,10 +29,12 @@ pub(super) struct Lake {
     pub(super) relations: BTreeMap<String, (AssetKey, bool)>,
     /// Views that exist.
     views: BTreeSet<AssetKey>,
+    /// Files of streaming checkpoints, by their paths.
+    pub(super) checkpoints: BTreeMap<String, String>,
 }
 
 impl Lake {
-    fn log(&mut self, key: &AssetKey) -> &mut MemoryLog {
+    pub(super) fn log(&mut self, key: &AssetKey) -> &mut MemoryLog {
         let new = || MemoryLog::new(key.as_str());
         self.logs.entry(key.to_string()).or_insert_with(new)
     }
@@ -290,6 +292,16 @@ impl Tables for World {
             || Err(MemoryLog::gone(head)),
             |log| log.kept_changes(head, asked),
         )
+    }
+
+    async fn checkpoint_file(
+        &self,
+        folder: &TableLocation,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, Unreadable> {
+        let path = format!("{}/{name}", folder.path);
+        let file = self.get().lake.checkpoints.get(&path).cloned();
+        Ok(file.map(String::into_bytes))
     }
 }
 

@@ -211,6 +211,15 @@ impl Tables for Ports<'_> {
             )
         })
     }
+
+    /// Nothing here is written by a streaming query.
+    async fn checkpoint_file(
+        &self,
+        _folder: &TableLocation,
+        _name: &str,
+    ) -> Result<Option<Vec<u8>>, Unreadable> {
+        Ok(None)
+    }
 }
 
 impl Ports<'_> {
