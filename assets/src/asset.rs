@@ -133,7 +133,12 @@ impl Asset {
 
     /// Returns the column with its event time, where it declares one.
     pub fn watermark_column(&self) -> Option<&str> {
-        Some(self.watermark.as_ref()?.column.as_str())
+        self.watermark.as_ref()?.column.as_deref()
+    }
+
+    /// Returns the checkpoint of the streaming query that writes its table, where it declares one.
+    pub fn checkpoint(&self) -> Option<&str> {
+        self.watermark.as_ref()?.checkpoint.as_deref()
     }
 
     /// Returns what it reads by changes, in key order.
@@ -303,7 +308,10 @@ impl Evidence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watermark {
     /// The column of its table with the event time, with dots between the names of nested ones.
-    pub column: String,
+    pub column: Option<String>,
+    /// The checkpoint of the streaming query that writes its table: a path relative to the project, an
+    /// absolute path, or a URL.
+    pub checkpoint: Option<String>,
 }
 
 /// How one asset is built by a task of the project.

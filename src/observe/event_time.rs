@@ -1,7 +1,8 @@
 //! The event time that a commit leaves its table at, noted with the commit.
 //!
-//! Of a table with a column of its own, it is how far that goes. Of another one it is the least of what its
-//! inputs were at, at the versions that the commit incorporates: those may be gone from memory later.
+//! Of a table with a column of its own, it is how far that goes, and of one that a streaming query writes it is
+//! the watermark of that. Of another one it is the least of what its inputs were at, at the versions that the
+//! commit incorporates: those may be gone from memory later.
 
 use std::collections::BTreeMap;
 
@@ -34,9 +35,11 @@ pub(super) fn note(
         let Some(&at) = positions.get(&asset.key) else {
             continue;
         };
-        let event_at = match &asset.watermark_column() {
-            Some(_) => own(sightings.get(at)),
-            None => of_inputs(
+        let streamed = asset.checkpoint().and_then(|_| streamed(sightings.get(at)));
+        let event_at = match (asset.watermark_column(), streamed) {
+            (Some(_), _) => own(sightings.get(at)),
+            (None, Some(streamed)) => Some(streamed),
+            (None, None) => of_inputs(
                 &At {
                     graph,
                     memory,
@@ -53,8 +56,8 @@ pub(super) fn note(
         };
         match seen.commits.last_mut() {
             Some(newest) => newest.event_at = newest.event_at.or(event_at),
-            // Files that were counted later than their commit was seen.
-            None => late.extend(counted_late(memory, seen, event_at)),
+            // Files that were counted later than their commit was seen, or a micro-batch without data.
+            None => late.extend(told_late(memory, seen, (event_at, streamed.is_some()))),
         }
     }
     for (asset, commit) in late {
@@ -70,17 +73,17 @@ pub(super) fn note(
     }
 }
 
-fn counted_late(
+fn told_late(
     memory: &Memory,
     seen: &Sighting,
-    event_at: Option<DateTime<Utc>>,
+    (event_at, goes_on): (Option<DateTime<Utc>>, bool),
 ) -> Option<(AssetKey, DataCommit)> {
     let newest = memory.commits.get(&seen.asset)?.last()?;
     let head = seen.observation.head.as_ref()?;
     let is_of_newest = head.table_id == newest.version.table_id
         && head.data.as_ref().map(|data| data.version) == Some(newest.version.version);
-    let is_news = newest.event_at.is_none() && event_at.is_some() && is_of_newest;
-    is_news.then(|| {
+    let is_later = newest.event_at < event_at && (goes_on || newest.event_at.is_none());
+    (is_later && is_of_newest).then(|| {
         let commit = DataCommit {
             event_at,
             ..newest.clone()
@@ -94,6 +97,12 @@ fn own(seen: Option<&Sighting>) -> Option<DateTime<Utc>> {
     let head = seen?.observation.head.as_ref()?;
     let contents = head.details.contents.as_ref()?;
     contents.columns.first()?.latest().ok()
+}
+
+/// The watermark of the streaming query that writes a table.
+fn streamed(seen: Option<&Sighting>) -> Option<DateTime<Utc>> {
+    let head = seen?.observation.head.as_ref()?;
+    head.details.stream.as_ref()?.event_at
 }
 
 /// What is known at one moment of a pass.

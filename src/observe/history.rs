@@ -16,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lineage::{AssetGraph, AssetIndex};
 
 use super::sighting::data_commit;
+use super::streams::Stream;
 use super::{Eyes, Inputs};
 use crate::ports::{Sighting, TableLocation};
 use crate::state::{Basis, Consumed, DataCommit, Intent, Memory, RunId};
@@ -41,6 +42,8 @@ pub(super) struct History<'a> {
     pub(super) fresh: BTreeMap<AssetKey, (bool, Vec<DataCommit>)>,
     /// The assets that cannot be read now.
     pub(super) blind: BTreeSet<AssetKey>,
+    /// What streaming checkpoints say, by the asset whose writer it is.
+    pub(super) streams: BTreeMap<AssetKey, Stream>,
     /// What was found by reading logs back, and nobody here knew.
     pub(super) learned: Mutex<BTreeMap<AssetKey, Learned>>,
 }
@@ -63,26 +66,39 @@ impl History<'_> {
             Some(started_at) => (started_at, Basis::RunStart),
             None => (self.less(margin, commit), Basis::CommitTime),
         };
+        let stream = self.streams.get(&asset.key);
         let mut consumption = BTreeMap::new();
         for &input in self.graph.inputs(index) {
             let key = &self.graph.asset(input).key;
+            let position = stream.and_then(|stream| stream.positions.get(key));
             let stamped = commit
                 .inputs
                 .as_ref()
                 .and_then(|inputs| inputs.get(key.as_str()));
             let consumed = match stamped.and_then(|version| self.stamped(key, *version)) {
                 Some(version) => {
-                    self.learn_since(key, &version, at).await;
+                    self.learn_since(key, Some(&version), at).await;
                     Consumed::whole(Some(version), Basis::Stamp)
                 }
-                None => match self.head_at(key, at).await {
-                    Head::Known(version) => Consumed::whole(version, basis),
-                    Head::Unreadable => Consumed::whole(None, Basis::Unknown),
+                None => match position {
+                    Some(version) => {
+                        self.learn_since(key, version.as_ref(), at).await;
+                        Consumed::whole(version.clone(), Basis::Checkpoint)
+                    }
+                    None => self.consumed_at(key, at, basis).await,
                 },
             };
             consumption.insert(key.clone(), consumed);
         }
         consumption
+    }
+
+    /// What a write is taken to have consumed of an input that is known by a time alone.
+    async fn consumed_at(&self, key: &AssetKey, at: DateTime<Utc>, basis: Basis) -> Consumed {
+        match self.head_at(key, at).await {
+            Head::Known(version) => Consumed::whole(version, basis),
+            Head::Unreadable => Consumed::whole(None, Basis::Unknown),
+        }
     }
 
     /// The time of a write less a margin. No write is later than the look that found it: one that
@@ -172,11 +188,17 @@ impl History<'_> {
         }))
     }
 
-    /// Learns what came after a version that a writer says it read, where what is known does not go
-    /// back so far.
-    async fn learn_since(&self, key: &AssetKey, version: &TableVersion, at: DateTime<Utc>) {
+    /// Learns what came after a version that a writer says it read, or after nothing, where what is known
+    /// does not go back so far.
+    pub(super) async fn learn_since(
+        &self,
+        key: &AssetKey,
+        read: Option<&TableVersion>,
+        at: DateTime<Utc>,
+    ) {
         let first_known = self.commits(key).next().map(|known| known.version.version);
-        let is_next = |first: u64| first.saturating_sub(1) <= version.version;
+        let next = read.map_or(0, |read| read.version.saturating_add(1));
+        let is_next = |first: u64| first <= next;
         let Some(first_known) = first_known.filter(|first| !is_next(*first)) else {
             return;
         };
@@ -189,13 +211,13 @@ impl History<'_> {
                 return;
             };
             let Some(last) = back.last() else { return };
-            let is_reached = last.version <= version.version;
+            let is_reached = last.version < next;
             if !is_reached && from == at {
                 continue;
             }
             let is_gap = !is_reached && !is_next(last.version);
             let lost = is_gap.then(|| (last.version.saturating_sub(1), at.min(last.committed_at)));
-            back.retain(|commit| (version.version + 1..first_known).contains(&commit.version));
+            back.retain(|commit| (next..first_known).contains(&commit.version));
             self.learn(key, Learned { back, lost });
             return;
         }

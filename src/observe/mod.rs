@@ -15,6 +15,7 @@ mod locate;
 mod outside;
 mod placed;
 mod sighting;
+mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
 

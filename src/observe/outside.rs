@@ -3,9 +3,9 @@
 //! A commit of one of our runs carries the origin of what that run incorporated; its consumption is
 //! recorded when the run is settled. In doubt a commit is ours: then the run says what was consumed,
 //! and at worst runs once more. Any other write of an asset that reads something is taken to
-//! have consumed, in this order: what its `userMetadata` says; the heads at the start of the run
-//! that wrote it, where its run id is known; the heads at its commit time less a margin. The last
-//! two are assumptions and labelled so. First contact with a table follows the same rule.
+//! have consumed, in this order: what its `userMetadata` says; what the checkpoint of the streaming
+//! query says that writes it; the heads at the start of the run that wrote it, where its run id is
+//! known; the heads at its commit time less a margin. The last two are assumptions and labelled so. First contact with a table follows the same rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ use futures::StreamExt;
 use lineage::AssetGraph;
 
 use super::history::History;
-use super::{Eyes, Inputs, Seen, awaited, placed};
+use super::{Eyes, Inputs, Seen, awaited, placed, streams};
 use crate::ports::{Sighting, StateError, TableLocation};
 use crate::state::{
     Basis, Build, Consumed, DataCommit, Failure, Intent, IntentId, Memory, ObservedState, RunId,
@@ -70,6 +70,7 @@ pub(super) async fn attribute(
         now,
         fresh: fresh_commits(&seen),
         blind: blind(memory, &seen),
+        streams: streams::read(eyes, (graph, memory), &seen).await,
         learned: Mutex::default(),
     };
     let mut outside = Vec::new();
@@ -131,6 +132,7 @@ pub(super) async fn attribute(
             sighting
         })
         .collect();
+    streams::note(history, &ours, &mut sightings).await;
     awaited::find_out(history, &mut sightings).await;
     history.add_learned(pass, &mut sightings);
     Ok((sightings, inputs))

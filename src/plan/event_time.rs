@@ -1,7 +1,7 @@
 //! Event time: through which instant is an asset complete, by the times in its rows?
 //!
-//! A table with a watermark column is as complete as that says. Any other asset is as complete as the least
-//! complete of what it shows: of each input, as that was at the version that is incorporated. What is not
+//! A table with a watermark column is as complete as that says, and one that a streaming query with a watermark
+//! writes as complete as that. Any other asset is as complete as the least complete of what it shows: of each input, as that was at the version that is incorporated. What is not
 //! known of one input is not known of what reads it.
 
 use assets::policy::Bound;
@@ -56,6 +56,11 @@ fn event_time(
     if let Some(column) = asset.watermark_column() {
         return of_column(standing, column);
     }
+    if asset.checkpoint().is_some()
+        && let Some(time) = of_stream(standing)
+    {
+        return time;
+    }
     let newest = input.memory.commits.get(&asset.key);
     let newest = newest.and_then(|commits| commits.last());
     if let Some(pushed) = newest.and_then(Pushed::of) {
@@ -63,7 +68,11 @@ fn event_time(
         return pushed.event_at.ok_or_else(none);
     }
     if input.graph.inputs(index).is_empty() {
-        return Err("it declares no watermark".to_owned());
+        let none = match asset.checkpoint() {
+            Some(_) => "its streaming query has no watermark",
+            None => "it declares no watermark",
+        };
+        return Err(none.to_owned());
     }
     let time = of_inputs(input, (index, asset), times);
     // What its inputs were at may be forgotten, as where one was made anew; its commit still knows.
@@ -106,6 +115,19 @@ fn of_column(standing: &Standing<'_>, column: &str) -> EventTime {
         return Err("the column was not looked at yet".to_owned());
     };
     watched.latest().map_err(|error| error.to_string())
+}
+
+/// The watermark of the streaming query that writes a table; none where the query has none.
+fn of_stream(standing: &Standing<'_>) -> Option<EventTime> {
+    let head = standing.observation.and_then(|seen| seen.head.as_deref());
+    let Some(stream) = head.and_then(|head| head.details.stream.as_ref()) else {
+        return Some(Err("its streaming checkpoint was not read yet".to_owned()));
+    };
+    match (stream.event_at, &stream.problem) {
+        (Some(event_at), _) => Some(Ok(event_at)),
+        (None, Some(problem)) => Some(Err(problem.clone())),
+        (None, None) => None,
+    }
 }
 
 /// What an input was at, at the version that is incorporated.

@@ -197,6 +197,17 @@ impl<'a> Content<'a> {
         whole
     }
 
+    /// Whether the streaming query that writes the asset has read some of a version and not all of it, or what
+    /// nobody here has seen yet.
+    fn is_between_versions(&self) -> bool {
+        let head = self
+            .standing
+            .observation
+            .and_then(|seen| seen.head.as_deref());
+        let stream = head.and_then(|head| head.details.stream.as_ref());
+        stream.is_none_or(|stream| !stream.is_exact)
+    }
+
     fn of_version(
         &self,
         input: &Input<'_>,
@@ -205,7 +216,9 @@ impl<'a> Content<'a> {
         is_last_run: bool,
     ) -> Provenance {
         match basis {
-            Basis::Stamp | Basis::Checkpoint => input.at(version),
+            Basis::Stamp => input.at(version),
+            Basis::Checkpoint if self.is_between_versions() => input.lost(Lost::MayBeNewer),
+            Basis::Checkpoint => input.at(version),
             Basis::RunStart | Basis::CommitTime => input.at(version).assumed(),
             Basis::Unknown => input.lost(Lost::NotRecorded),
             Basis::Run => {

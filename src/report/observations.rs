@@ -7,6 +7,7 @@ use assets::delta::bounds::Edge;
 use assets::delta::contents::WatchedColumn;
 use assets::delta::reading::Progress;
 use assets::delta::{Continuity, KnownHead, TimeSource};
+use assets::streaming::StreamProgress;
 use chrono::TimeDelta;
 use lineage::{AssetGraph, AssetIndex};
 use serde_json::{Map, Value, json};
@@ -100,6 +101,7 @@ fn nothing_known() -> Map<String, Value> {
         "protocol",
         "properties",
         "transactions",
+        "stream",
         "change_feed",
         "watermark",
         "log_retention_seconds",
@@ -152,6 +154,7 @@ fn facts(head: &KnownHead) -> Map<String, Value> {
     let applications = details.applications.iter();
     let applications = applications.map(|(id, progress)| (id.clone(), application(progress)));
     put("transactions", Value::Object(applications.collect()));
+    put("stream", json!(details.stream.as_ref().map(stream)));
     put(
         "change_feed",
         json!({
@@ -201,6 +204,14 @@ fn application(progress: &Progress) -> Value {
         "version": progress.version,
         "commit": progress.commit,
         "at": optional_instant(progress.at),
+    })
+}
+
+fn stream(progress: &StreamProgress) -> Value {
+    json!({
+        "batch": progress.batch,
+        "event_watermark": optional_instant(progress.event_at),
+        "problem": progress.problem,
     })
 }
 
@@ -281,6 +292,8 @@ fn warnings(head: &KnownHead, interval: Option<TimeDelta>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let stream = head.details.stream.as_ref();
+    warnings.extend(stream.and_then(|stream| stream.problem.clone()));
     warnings
 }
 

@@ -43,3 +43,4 @@ mod service_faults;
 mod simulate;
 mod state;
 mod state_faults;
+mod streams;

@@ -14,6 +14,7 @@ mod processes;
 mod readers;
 mod service;
 mod story;
+mod streams;
 mod teller;
 mod warehouse;
 mod words;

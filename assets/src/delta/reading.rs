@@ -13,6 +13,7 @@ use super::contents::{Contents, PartitionNews};
 use super::spread::SpreadColumn;
 use super::table::TableState;
 use super::unreadable::Unreadable;
+use crate::streaming::StreamProgress;
 use crate::version::TableId;
 
 /// The newest commit that was read of a table, and what held there.
@@ -76,6 +77,9 @@ pub struct Details {
     /// Whether the data version's time and its writer's clock are far apart.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clocks_disagree: bool,
+    /// How far the streaming query is that writes it, where its checkpoint is declared and was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamProgress>,
 }
 
 /// From which version on the changes of a table can be read, as far as its log tells: every commit from there

@@ -18,6 +18,7 @@ mod scheduled;
 mod search;
 mod simulated;
 mod snapshots;
+mod streams;
 mod tables;
 mod traps;
 mod updates;

@@ -164,6 +164,16 @@ impl Player {
                 let until = scene.instant(*moment);
                 scene.lake.extend(key, until);
             }
+            Step::Batch(batch) => {
+                self.require(&batch.asset)?;
+                for (source, _, _) in &batch.read {
+                    self.require(source)?;
+                }
+                let scene = &mut *self.world.get();
+                let until = batch.until.map(|moment| scene.instant(moment));
+                let now = scene.now;
+                scene.lake.batch(batch, (now, until));
+            }
             Step::Push(key, position, begins_anew) => {
                 self.require(key)?;
                 return Ok(self.push(key, position, *begins_anew));

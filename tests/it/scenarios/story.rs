@@ -11,7 +11,7 @@ use headwater::ports::StatementAnswer;
 use super::words::{Moment, Problem, Told, Words};
 
 /// Every form of a line.
-pub(super) const FORMS: [&str; 31] = [
+pub(super) const FORMS: [&str; 32] = [
     "project:",
     "assets:",
     "now TIME",
@@ -27,6 +27,7 @@ pub(super) const FORMS: [&str; 31] = [
     "mend KEY",
     "feed KEY on | off",
     "events KEY until TIME",
+    "batch KEY N [no data] [complete until TIME] [read KEY vN [in part] …]",
     "push KEY vN | until TIME [anew]",
     "finish KEY ok [without commit | emptied] | fail [transient] [\"MESSAGE\"] | cancelled",
     "next send loses its answer | never arrives | is throttled | is refused \"MESSAGE\" | kills before it arrives | kills after it arrived",
@@ -78,6 +79,7 @@ pub(super) enum Step {
     FullRefresh(AssetKey),
     Backfill(String, Backfilled),
     Events(AssetKey, Moment),
+    Batch(Batch),
     Push(AssetKey, Position, bool),
     Status(Vec<AssetKey>),
     Explain(AssetKey),
@@ -95,6 +97,18 @@ pub(super) enum Backfilled {
     },
     Cancelled,
     Shown,
+}
+
+/// A micro-batch of the streaming query that writes a table.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) asset: AssetKey,
+    pub(super) number: u64,
+    pub(super) changed_data: bool,
+    /// The watermark after it.
+    pub(super) until: Option<Moment>,
+    /// The sources and the versions up to which they were read; the last one perhaps in part.
+    pub(super) read: Vec<(AssetKey, u64, bool)>,
 }
 
 /// How far somebody says that an asset is.
@@ -281,6 +295,7 @@ fn of_verb(verb: &str, words: &mut Words) -> Told<Step> {
             }
             Step::Events(key, words.moment()?)
         }
+        "batch" => Step::Batch(batch(words)?),
         "push" => {
             let key = words.key()?;
             let position = if words.eat("until") {
@@ -430,6 +445,28 @@ fn commit(words: &mut Words) -> Told<Committed> {
         is_emptied,
         across,
         rows,
+        read,
+    })
+}
+
+fn batch(words: &mut Words) -> Told<Batch> {
+    let (asset, number) = (words.key()?, count(words)?);
+    let changed_data = !words.eat("no data");
+    let mut until = None;
+    if words.eat("complete until") {
+        until = Some(words.moment()?);
+    }
+    let mut read = Vec::new();
+    if words.eat("read") {
+        while !words.is_empty() {
+            read.push((words.key()?, words.version()?, words.eat("in part")));
+        }
+    }
+    Ok(Batch {
+        asset,
+        number,
+        changed_data,
+        until,
         read,
     })
 }

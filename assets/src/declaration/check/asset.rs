@@ -40,7 +40,7 @@ pub(in crate::declaration) fn check_asset(
         place: checks.report.place(&checks.tree.spot(node)),
         kind: entry.kind,
         relation: checks.relation(entry.relation.as_ref(), names),
-        path: checks.path(entry.path.as_ref(), names),
+        path: checks.path(entry.path.as_ref(), "path", names),
         depends_on: checks.upstreams(entry.depends_on.as_deref().unwrap_or_default()),
         task: checks.binding(entry.task.as_ref()),
         freshness: checks.freshness(entry.freshness.as_ref()),
@@ -52,7 +52,7 @@ pub(in crate::declaration) fn check_asset(
         adopt: entry.adopt,
         outside_writes: checks.outside_writes(entry.outside_writes.as_ref()),
         full_refresh: entry.full_refresh,
-        watermark: checks.watermark(entry.watermark.as_ref()),
+        watermark: checks.watermark(entry.watermark.as_ref(), names),
         partitions: checks.partitions(entry.partitions.as_ref()),
         lookback: checks.duration(entry.lookback.as_ref()),
         checks: checks.checks(entry.checks.as_ref(), names),
@@ -117,17 +117,18 @@ impl Checks<'_, '_> {
         }
     }
 
-    fn path(&mut self, entry: Option<&At<TemplateText>>, names: Names<'_>) -> Option<String> {
+    fn path(
+        &mut self,
+        entry: Option<&At<TemplateText>>,
+        key: &str,
+        names: Names<'_>,
+    ) -> Option<String> {
         let entry = entry?;
         let rendered = self.rendered(entry, names)?;
         if rendered.trim().is_empty() {
             let help = "write a folder relative to the project, or a URL";
-            self.error(
-                Problem::Relation,
-                entry.node,
-                "`path` is empty".into(),
-                help,
-            );
+            let message = format!("`{key}` is empty");
+            self.error(Problem::Relation, entry.node, message, help);
             return None;
         }
         Some(rendered)
@@ -166,18 +167,21 @@ impl Checks<'_, '_> {
         upstreams
     }
 
-    fn watermark(&mut self, entry: Option<&At<WatermarkEntry>>) -> Option<Watermark> {
+    fn watermark(
+        &mut self,
+        entry: Option<&At<WatermarkEntry>>,
+        names: Names<'_>,
+    ) -> Option<Watermark> {
         let At { node, value } = entry?;
-        let effect = "event time is not watched";
-        self.not_acted_on(value.query.as_ref(), "query", effect);
-        self.not_acted_on(value.checkpoint.as_ref(), "checkpoint", effect);
+        self.not_acted_on(value.query.as_ref(), "query", "event time is not watched");
         let column = if value.query.is_some() || value.checkpoint.is_some() {
             value.column.as_ref()
         } else {
             self.required(value.column.as_ref(), *node, "column")
         };
-        let column = self.not_empty(column?)?;
-        Some(Watermark { column })
+        let column = column.and_then(|column| self.not_empty(column));
+        let checkpoint = self.path(value.checkpoint.as_ref(), "checkpoint", names);
+        (column.is_some() || checkpoint.is_some()).then_some(Watermark { column, checkpoint })
     }
 
     fn code_version(&mut self, entry: &AssetEntry) -> Option<CodeVersion> {

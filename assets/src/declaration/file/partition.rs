@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::declaration::at::{At, ScalarText};
+use crate::declaration::file::TemplateText;
 use crate::declaration::schema::allow_bare_words;
 
 /// How an asset divides into partitions.
@@ -135,6 +136,7 @@ pub(in crate::declaration) struct WatermarkEntry {
     pub(in crate::declaration) column: Option<At<String>>,
     /// A query that returns it.
     pub(in crate::declaration) query: Option<At<String>>,
-    /// The checkpoint of the stream that writes the table.
-    pub(in crate::declaration) checkpoint: Option<At<String>>,
+    /// The checkpoint of the streaming query that writes the table: a folder relative to the project, an
+    /// absolute path, or a URL.
+    pub(in crate::declaration) checkpoint: Option<At<TemplateText>>,
 }

@@ -162,7 +162,16 @@ fn written(asset: &DeclaredAsset) -> Value {
     put(
         &mut map,
         "watermark",
-        watermark.map(|watermark| json!({ "column": text(&watermark.column) })),
+        watermark.map(|watermark| {
+            let column = watermark
+                .column
+                .iter()
+                .map(|column| ("column", text(column)));
+            let folder = watermark.checkpoint.iter();
+            let checkpoint = folder.map(|folder| ("checkpoint", text(folder)));
+            let said: BTreeMap<_, _> = column.chain(checkpoint).collect();
+            json!(said)
+        }),
     );
     put(&mut map, "owner", asset.owner.as_deref().map(text));
     put(&mut map, "tier", asset.tier);
@@ -258,7 +267,7 @@ prop_compose! {
         after in option::of(option::of(durations())),
         retry in option::of((1..=20_u32, durations(), durations())),
         margin in option::of(option::of(durations())),
-        watermark in option::of("\\PC{0,8}[a-z]"),
+        watermark in option::of(("\\PC{0,8}[a-z]", option::of("[a-z]{1,5}(/[a-z]{1,5}){0,2}"))),
         owner in option::of("\\PC{0,12}"),
         tier in option::of(1..=9_u8),
         tags in prop::collection::btree_set("[ -~]{0,6}", 0..4),
@@ -299,7 +308,10 @@ prop_compose! {
                 Some(margin) => OutsideWrites::Assume { margin },
             }),
             full_refresh: None,
-            watermark: watermark.map(|column| Watermark { column }),
+            watermark: watermark.map(|(column, checkpoint)| Watermark {
+                column: Some(column),
+                checkpoint,
+            }),
             description: owner.clone(),
             partitions: None,
             lookback: None,

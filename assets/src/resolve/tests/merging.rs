@@ -115,7 +115,8 @@ fn what_dbt_says_fills_an_asset() {
 fn the_watermark_of_the_file_wins_over_that_of_the_block() {
     let of = |name: &str, column: &str| DeclaredAsset {
         watermark: Some(Watermark {
-            column: column.to_owned(),
+            column: Some(column.to_owned()),
+            checkpoint: None,
         }),
         ..declared(name, 1)
     };
@@ -125,7 +126,7 @@ fn the_watermark_of_the_file_wins_over_that_of_the_block() {
     };
     let column = |resolved: Resolved| {
         let watermark = asset(&resolved, "shop.orders").watermark.clone();
-        watermark.map(|watermark| watermark.column)
+        watermark.and_then(|watermark| watermark.column)
     };
     let file = of("shop.orders", "in_file");
     assert_eq!(column(merged(None, None)), None);
