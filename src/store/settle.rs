@@ -171,7 +171,9 @@ fn succeeded(
         let with = intent.code_versions.get(asset).cloned();
         let code_version = match (&mut partitions, &set) {
             (Some(partitions), Some(set)) => partitions.build(set, (known.code_version, with)),
-            _ => with,
+            // Of what else there is, nothing was built with other code.
+            (None, Some(_)) => known.code_version,
+            (_, None) => with,
         };
         let produced = produced.get(asset).cloned().flatten();
         let (read_by, pinned) = (Some(read_by(ended, asset)?), intent.pinned.clone());
@@ -307,13 +309,16 @@ fn partitions_of(
     Ok(Some(PartitionSet::union_of(written.into_iter().map(meant))))
 }
 
-/// Returns which partitions had content before a run: none where none is known of.
+/// Returns which partitions had content before a run: none where none is known of. Of a table that was there
+/// before us nobody knows until its files are counted, and what the run built is no reason to think of the
+/// others that they are not there.
 fn built_before(intent: &Intent, known: &Build) -> Option<BuiltPartitions> {
     let first = intent.partitions.as_ref().map(|extent| BuiltPartitions {
         ordinals: Arc::clone(&extent.ordinals),
         built: PartitionSet::NOTHING,
         other_code: Vec::new(),
     });
+    let first = first.filter(|_| !known.was_built());
     known.partitions.clone().or(first)
 }
 
