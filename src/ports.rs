@@ -45,12 +45,11 @@ pub trait Tables: Send + Sync {
     ///
     /// The answers come in the order of the requests.
     async fn read(&self, requests: Vec<TableRequest>) -> Vec<Reading>;
-    /// Returns the commits that changed data, newest first, back to and including the first one
-    /// that is not newer than `at`, or as far as the log goes.
+    /// Returns the commits that changed data, newest first, as far back as is asked, or as the log goes.
     async fn commits_back_to(
         &self,
         location: &TableLocation,
-        at: DateTime<Utc>,
+        back: Back,
     ) -> Result<Vec<Commit>, Unreadable>;
     /// Looks from which version on the changes of a table can be read up to its head, at `asked` or later.
     async fn kept_changes(
@@ -91,6 +90,28 @@ pub struct TableRequest {
     pub columns: Vec<Watch>,
     /// Whether its files are counted.
     pub counting: Counting,
+}
+
+/// How far the commits of a log are read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Back {
+    /// To and including the first commit that changed data and is not newer than this, UTC.
+    pub to: DateTime<Utc>,
+    /// How many commits are read at most, with those that changed no data.
+    pub at_most: usize,
+    /// The columns over whose values the files of commits are seen to spread.
+    pub spread: Vec<String>,
+}
+
+impl Back {
+    /// Asks for all commits since an instant.
+    pub fn to(at: DateTime<Utc>) -> Self {
+        Self {
+            to: at,
+            at_most: usize::MAX,
+            spread: Vec::new(),
+        }
+    }
 }
 
 /// When the files of a table are counted that never were. Once they are, every change carries the count

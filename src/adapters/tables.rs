@@ -10,14 +10,13 @@ use assets::delta::reading::fingerprint;
 use assets::delta::{Commit, KeptChanges, KnownHead, Reading, Unreadable};
 use assets::streaming::LARGEST_FILE;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use crate::buckets::Buckets;
 use crate::delta_log::{
     Ask, BucketStore, Cost, LocalStore, Location, LogStore, Look, Options, Request,
     data_commits_back_to, kept_changes, read_many, read_small,
 };
-use crate::ports::{Counting, TableLocation, TableRequest, Tables};
+use crate::ports::{Back, Counting, TableLocation, TableRequest, Tables};
 
 /// Every so many readings a log is listed, not only probed: a probe cannot see what lies beyond a
 /// commit that is missing for it, because a cache denies it, say.
@@ -150,11 +149,15 @@ impl Tables for LogTables {
     async fn commits_back_to(
         &self,
         location: &TableLocation,
-        at: DateTime<Utc>,
+        back: Back,
     ) -> Result<Vec<Commit>, Unreadable> {
         let store = self.store(location)?;
         let place = store.place().to_owned();
-        aside(place, move || data_commits_back_to(store.as_ref(), at)).await
+        let read = move || {
+            let asked = (back.to, back.at_most);
+            data_commits_back_to(store.as_ref(), asked, &back.spread)
+        };
+        aside(place, read).await
     }
 
     async fn kept_changes(

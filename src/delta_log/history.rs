@@ -2,6 +2,8 @@
 //!
 //! Nothing here moves a known head.
 
+use std::cell::Cell;
+
 use assets::delta::history::{History, PastCommit};
 use assets::delta::table::Description;
 use assets::delta::touched::{AllBecause, Touched};
@@ -10,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::listing::{Listing, Run};
 use super::log::{Log, ReadCommit};
+use super::past;
 use super::placing;
 use super::store::LogStore;
 use super::window::{self, Window};
@@ -164,8 +167,9 @@ impl Reader<'_> {
     }
 }
 
-/// Reads the commits that changed data, newest first, back to the first one that was there at `at`,
-/// or to the oldest commit that is still there. Blocks.
+/// Reads the commits that changed data, newest first, back to the first one that was there at an instant,
+/// or to the oldest commit that is still there; but at most so many commits. Says of those columns over
+/// which of their values the files of commits spread. Blocks.
 ///
 /// Damaged commits and what is above them do not count, as in a reading. Without a log there are
 /// none. Where the table's state is not known, a time that a commit carries itself counts, because
@@ -176,17 +180,47 @@ impl Reader<'_> {
 /// When the log cannot be listed or none of its commits can be read.
 pub fn data_commits_back_to(
     store: &dyn LogStore,
-    at: DateTime<Utc>,
+    (at, at_most): (DateTime<Utc>, usize),
+    spread: &[String],
 ) -> Result<Vec<Commit>, Unreadable> {
     let log = Log::of(store);
     let Some(listing) = log.list()? else {
         return Ok(Vec::new());
     };
     let run = listing.run(log)?;
-    let window = window::walk_back(log, &listing, run, |window| was_there(log, run, window, at))?;
-    let commits = window.settle(log, run.start, None)?;
-    let commits = commits.into_iter().rev().map(|commit| commit.parsed.commit);
-    Ok(commits.filter(|commit| commit.changed_data).collect())
+    // Where no checkpoint says by what the table is partitioned, an older commit does.
+    let is_reached = Cell::new(false);
+    let enough = |window: &Window| {
+        is_reached.set(is_reached.get() || was_there(log, run, window, at));
+        window.len() >= at_most || is_reached.get() && window.knows_table()
+    };
+    let mut window = window::walk_back(log, &listing, run, enough)?;
+    let described = window.description.take();
+    let (columns, schema) = described.map_or((None, None), |description| {
+        let Description {
+            metadata, schema, ..
+        } = *description;
+        (Some(metadata.partitioning), schema)
+    });
+    let settled = window.settle_placed(log, run.start, (None, columns.as_ref()))?;
+    let mut described = settled.iter().rev();
+    let described = described.find(|commit| commit.parsed.metadata.is_some());
+    // What the columns were before, nobody said.
+    let same_since = described.map_or(0, |commit| commit.parsed.commit.version);
+    let commits = settled.into_iter().rev().map(|commit| commit.parsed.commit);
+    let mut commits: Vec<Commit> = commits.filter(|commit| commit.changed_data).collect();
+    if let Some(first_there) = commits.iter().position(|commit| commit.committed_at <= at) {
+        commits.truncate(first_there + 1);
+    }
+    let partitioned = columns.unwrap_or_default();
+    let spread = past::spread_columns(&partitioned, schema.as_ref(), spread);
+    let known = commits.iter_mut();
+    past::add_spreads(
+        log,
+        &spread,
+        known.filter(|commit| commit.version >= same_since),
+    );
+    Ok(commits)
 }
 
 /// Returns whether the oldest commit of the window changed data and was there at `at`.

@@ -9,7 +9,8 @@ use assets::delta::schema::Schema;
 use assets::delta::spread::SpreadColumn;
 use assets::delta::table::{Description, parse_checksum};
 use assets::delta::{
-    Commit, CommitMarker, Continuity, DataHead, KnownHead, Reading, TableState, Unreadable, Update,
+    Commit, CommitMarker, Continuity, DataHead, KnownHead, PartitionColumns, Reading, TableState,
+    Unreadable, Update,
 };
 
 use super::ask::Ask;
@@ -139,9 +140,11 @@ impl Backwards<'_> {
         let same_since = described.map_or(0, |commit| commit.parsed.commit.version);
         let commits = commits.into_iter().map(|commit| commit.parsed.commit);
         let mut commits: Vec<Commit> = commits.filter(|commit| commit.changed_data).collect();
-        let spread = self.spread(&state, schema.as_ref());
+        let partitioned = &state.metadata.partitioning;
+        let spread = spread_columns(partitioned, schema.as_ref(), &self.ask.spread);
         let known = commits.iter_mut();
-        self.add_spreads(&spread, known.filter(|commit| commit.version >= same_since));
+        let known = known.filter(|commit| commit.version >= same_since);
+        add_spreads(self.log, &spread, known);
         let data = commits.last();
         let mut details = Details {
             earliest_commit: Some(run.start),
@@ -178,35 +181,6 @@ impl Backwards<'_> {
         })
     }
 
-    /// The columns whose spread tells what the files' partitions do not.
-    fn spread(&self, state: &TableState, schema: Option<&Schema>) -> Vec<SpreadColumn> {
-        let columns = state.metadata.partitioning.columns();
-        let is_told = |name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
-        let names = self.ask.spread.iter().filter(|name| !is_told(name));
-        SpreadColumn::find(&names.cloned().collect::<Vec<_>>(), schema)
-    }
-
-    /// Says over which values the files of commits spread. What their statistics mean was not known when they
-    /// were read, so that they are read again.
-    fn add_spreads<'c>(
-        &self,
-        spread: &[SpreadColumn],
-        commits: impl Iterator<Item = &'c mut Commit>,
-    ) {
-        if spread.is_empty() {
-            return;
-        }
-        for commit in commits {
-            let mut gauge = Gauge::new(Vec::new()).with_spread(spread.to_vec());
-            let file = self.log.store.read(&name::commit_file(commit.version));
-            if let Ok(Some(file)) = file
-                && gauged(commit.version, &file, &mut gauge).is_ok()
-            {
-                commit.spreads = gauge.into_changes().spreads;
-            }
-        }
-    }
-
     fn contents(
         &self,
         run: Run,
@@ -227,6 +201,39 @@ impl Backwards<'_> {
         };
         check_sum(self.log, self.listing, run.newest, &count)?;
         Ok((take_count(count, details), None))
+    }
+}
+
+/// The columns whose spread tells what the files' partitions do not.
+pub(super) fn spread_columns(
+    partitioned: &PartitionColumns,
+    schema: Option<&Schema>,
+    names: &[String],
+) -> Vec<SpreadColumn> {
+    let columns = partitioned.columns();
+    let is_told = |name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    let names = names.iter().filter(|name| !is_told(name));
+    SpreadColumn::find(&names.cloned().collect::<Vec<_>>(), schema)
+}
+
+/// Says over which values the files of commits spread. What their statistics mean was not known when they
+/// were read, so that they are read again.
+pub(super) fn add_spreads<'c>(
+    log: Log<'_>,
+    spread: &[SpreadColumn],
+    commits: impl Iterator<Item = &'c mut Commit>,
+) {
+    if spread.is_empty() {
+        return;
+    }
+    for commit in commits {
+        let mut gauge = Gauge::new(Vec::new()).with_spread(spread.to_vec());
+        let file = log.store.read(&name::commit_file(commit.version));
+        if let Ok(Some(file)) = file
+            && gauged(commit.version, &file, &mut gauge).is_ok()
+        {
+            commit.spreads = gauge.into_changes().spreads;
+        }
     }
 }
 

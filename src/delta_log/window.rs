@@ -5,7 +5,8 @@
 use assets::delta::files::FileSummary;
 use assets::delta::table::{Description, parse_checksum};
 use assets::delta::time;
-use assets::delta::{Metadata, Protocol, TableState, Unreadable};
+use assets::delta::touched::{AllBecause, Touched};
+use assets::delta::{Metadata, PartitionColumns, Protocol, TableState, Unreadable};
 use chrono::{DateTime, Utc};
 
 use super::checkpoint::{self, CheckpointRow, Wanted};
@@ -123,6 +124,11 @@ impl Window {
         }
     }
 
+    /// Returns how many commits were read.
+    pub(super) fn len(&self) -> usize {
+        self.commits.len()
+    }
+
     /// Returns the commit that was read last.
     pub(super) fn oldest(&self) -> Option<&ReadCommit> {
         self.commits.last()
@@ -134,6 +140,17 @@ impl Window {
         log: Log<'_>,
         run_start: u64,
         state: Option<&TableState>,
+    ) -> Result<Vec<ReadCommit>, Unreadable> {
+        let columns = state.map(|state| &state.metadata.partitioning);
+        self.settle_placed(log, run_start, (state, columns))
+    }
+
+    /// As [`settle`](Self::settle), by what is known of the table, or of its partition columns alone.
+    pub(super) fn settle_placed(
+        self,
+        log: Log<'_>,
+        run_start: u64,
+        (state, columns): (Option<&TableState>, Option<&PartitionColumns>),
     ) -> Result<Vec<ReadCommit>, Unreadable> {
         let mut previous = match self.oldest() {
             Some(oldest) => time_before(log, run_start, oldest.parsed.commit.version)?,
@@ -149,9 +166,11 @@ impl Window {
             previous = Some(parsed.commit.committed_at);
             let found = parsed.metadata.as_ref().map(|found| found.metadata.clone());
             let after = found.as_ref().or(before.as_ref());
-            if let Some(after) = after.or(state.map(|state| &state.metadata)) {
-                let columns = after.partitioning.clone();
+            let told = after.map(|after| after.partitioning.clone());
+            if let Some(columns) = told.or(columns.cloned()) {
                 parsed.place(&columns, before.as_ref());
+            } else if parsed.commit.changed_data {
+                parsed.commit.partitions = Touched::All(AllBecause::Unplaced);
             }
             parsed.files = FileSummary::default();
             before = found.or(before);

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::sighting::data_commit;
 use super::{Eyes, Seen};
-use crate::ports::TableLocation;
+use crate::ports::{Back, TableLocation};
 use crate::state::{DataCommit, Memory, Observation};
 
 /// Clocks of writers may differ by this much.
@@ -54,7 +54,7 @@ async fn add_since(
     };
     // It may have been dated by another clock than what was seen last.
     let from = last_seen.checked_sub_signed(SKEW).unwrap_or(last_seen);
-    let Ok(back) = eyes.tables.commits_back_to(location, from).await else {
+    let Ok(back) = eyes.tables.commits_back_to(location, Back::to(from)).await else {
         // It began at some time after what was seen last, and nobody can say when.
         oldest.origin.at = oldest.origin.at.min(last_seen);
         return;

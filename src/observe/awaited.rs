@@ -11,8 +11,8 @@ use assets::delta::Commit;
 use lineage::AssetIndex;
 
 use super::history::History;
-use super::sighting;
-use crate::ports::Sighting;
+use super::{first_contact, sighting};
+use crate::ports::{Back, Sighting};
 use crate::state::{Basis, Build, Consumed};
 
 /// Completes what is recorded as unknown, as far as it can be found out now.
@@ -71,7 +71,10 @@ async fn complete(
         Write::Unreadable => return false,
     };
     let consumed = match &commit {
-        Some(commit) => history.consumption(index, commit, true).await,
+        Some(commit) => {
+            let whole = history.consumption(index, commit, true).await;
+            first_contact::by_partition(history, index, commit, whole).await
+        }
         None => BTreeMap::new(),
     };
     let mut is_news = false;
@@ -82,7 +85,7 @@ async fn complete(
         match consumed.get(&upstream) {
             Some(found) if found.is_unknown() => {}
             Some(found) => {
-                unknown.find_out(found.version.as_ref(), found.basis);
+                put(unknown, found);
                 is_news = true;
             }
             None => {
@@ -92,6 +95,20 @@ async fn complete(
         }
     }
     is_news
+}
+
+/// Puts what was found in the place of what nobody knew; what else is known of partitions stays.
+fn put(unknown: &mut Consumed, found: &Consumed) {
+    if unknown.basis != Basis::Unknown {
+        unknown.find_out(found.least(), found.basis);
+        return;
+    }
+    let known = std::mem::replace(unknown, found.clone());
+    for part in known.partitions {
+        if part.basis != Basis::Unknown {
+            unknown.incorporate(&part.set, part.version, part.basis);
+        }
+    }
 }
 
 /// The commit of the write that was taken over.
@@ -111,7 +128,8 @@ async fn write_of(history: &History<'_>, asset: &AssetKey) -> Write {
     let Some(location) = history.locations.get(asset) else {
         return Write::Lost;
     };
-    let Ok(back) = history.eyes.tables.commits_back_to(location, at).await else {
+    let back = Back::to(at);
+    let Ok(back) = history.eyes.tables.commits_back_to(location, back).await else {
         return Write::Unreadable;
     };
     let commit = back.into_iter().find(|commit| commit.committed_at == at);

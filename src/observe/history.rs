@@ -5,20 +5,21 @@
 //! the oldest of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use assets::AssetKey;
-use assets::delta::Commit;
-use assets::delta::contents::PartitionNews;
+use assets::delta::contents::{PartitionNews, Watch};
+use assets::delta::{Commit, KnownHead, Unreadable};
 use assets::policy::OutsideWrites;
 use assets::version::{Origin, PassNumber, TableVersion};
+use assets::{Asset, AssetKey};
 use chrono::{DateTime, TimeDelta, Utc};
 use lineage::{AssetGraph, AssetIndex};
 
+use super::placed::Places;
 use super::sighting::data_commit;
 use super::streams::Stream;
-use super::{Eyes, Inputs};
-use crate::ports::{Sighting, TableLocation};
+use super::{Eyes, Inputs, spread_columns};
+use crate::ports::{Back, Sighting, TableLocation};
 use crate::state::{Basis, Consumed, DataCommit, Intent, Memory, RunId};
 
 /// The margin where the policy ignores outside writes but a table has to be adopted all the same.
@@ -44,6 +45,10 @@ pub(super) struct History<'a> {
     pub(super) blind: BTreeSet<AssetKey>,
     /// What streaming checkpoints say, by the asset whose writer it is.
     pub(super) streams: BTreeMap<AssetKey, Stream>,
+    /// What was just seen of tables whose log was read.
+    pub(super) heads: BTreeMap<AssetKey, Arc<KnownHead>>,
+    /// What the service said of runs that wrote something.
+    pub(super) starts: Mutex<BTreeMap<RunId, Option<DateTime<Utc>>>>,
     /// What was found by reading logs back, and nobody here knew.
     pub(super) learned: Mutex<BTreeMap<AssetKey, Learned>>,
 }
@@ -57,14 +62,11 @@ impl History<'_> {
         is_first_contact: bool,
     ) -> BTreeMap<AssetKey, Consumed> {
         let asset = self.graph.asset(index);
-        let margin = match asset.outside_writes {
-            OutsideWrites::Assume { margin } => margin,
-            OutsideWrites::Ignore if is_first_contact => DEFAULT_MARGIN,
-            OutsideWrites::Ignore => TimeDelta::zero(),
-        };
-        let (at, basis) = match self.run_start(commit).await {
+        let start = self.run_start(commit).await;
+        let assumed = || self.assumed_start(asset, commit, is_first_contact);
+        let (at, basis) = match start {
             Some(started_at) => (started_at, Basis::RunStart),
-            None => (self.less(margin, commit), Basis::CommitTime),
+            None => (assumed(), Basis::CommitTime),
         };
         let stream = self.streams.get(&asset.key);
         let mut consumption = BTreeMap::new();
@@ -134,15 +136,72 @@ impl History<'_> {
         inputs
     }
 
-    async fn run_start(&self, commit: &Commit) -> Option<DateTime<Utc>> {
+    /// When the run that wrote a commit had read nothing yet, where the service tells that of it.
+    pub(super) async fn run_start(&self, commit: &Commit) -> Option<DateTime<Utc>> {
         let run = RunId(commit.writer.job_run_id.or(commit.writer.task_run_id)?);
-        let run = self.eyes.jobs?.run(run).await.ok()?;
-        Some(before(run.started_at))
+        let known = self.starts().get(&run).copied();
+        if let Some(known) = known {
+            return known;
+        }
+        let found = self.eyes.jobs?.run(run).await.ok();
+        let start = found.map(|run| before(run.started_at));
+        // Many tables and partitions are written by one run.
+        self.starts().insert(run, start);
+        start
+    }
+
+    fn starts(&self) -> MutexGuard<'_, BTreeMap<RunId, Option<DateTime<Utc>>>> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time until which a write has surely read nothing, where nobody knows its run.
+    pub(super) fn assumed_start(
+        &self,
+        asset: &Asset,
+        commit: &Commit,
+        is_first_contact: bool,
+    ) -> DateTime<Utc> {
+        let margin = match asset.outside_writes {
+            OutsideWrites::Assume { margin } => margin,
+            OutsideWrites::Ignore if is_first_contact => DEFAULT_MARGIN,
+            OutsideWrites::Ignore => TimeDelta::zero(),
+        };
+        self.less(margin, commit)
+    }
+
+    /// Reads the log of a table back.
+    pub(super) async fn back(
+        &self,
+        key: &AssetKey,
+        location: &TableLocation,
+        (to, at_most): (DateTime<Utc>, usize),
+    ) -> Result<Vec<Commit>, Unreadable> {
+        let asset = self.graph.index_of(key.as_str());
+        let asset = asset.map(|index| self.graph.asset(index));
+        let head = self.head(key);
+        let watched = asset.map(|asset| spread_columns(asset, head.map(AsRef::as_ref)));
+        let spread = watched.into_iter().flatten();
+        let spread = spread.filter_map(|watched| match watched {
+            Watch::Spread(column) => Some(column),
+            Watch::Range(_) | Watch::Nulls(_) => None,
+        });
+        let back = Back {
+            to,
+            at_most,
+            spread: spread.collect(),
+        };
+        self.eyes.tables.commits_back_to(location, back).await
+    }
+
+    /// What was last seen of a table.
+    pub(super) fn head(&self, key: &AssetKey) -> Option<&Arc<KnownHead>> {
+        let remembered = || self.memory.observations.get(key)?.head.as_ref();
+        self.heads.get(key).or_else(remembered)
     }
 
     /// A stamped version means the incarnation that is there now, and never more than what was
     /// seen of it: else a stamp that is wrong, or older than the incarnation, would hide changes.
-    fn stamped(&self, key: &AssetKey, version: u64) -> Option<TableVersion> {
+    pub(super) fn stamped(&self, key: &AssetKey, version: u64) -> Option<TableVersion> {
         let newest = self.commits(key).last().map(|commit| &commit.version)?;
         Some(TableVersion {
             table_id: newest.table_id.clone(),
@@ -168,7 +227,7 @@ impl History<'_> {
         let Some(location) = self.locations.get(key) else {
             return Head::Known(None);
         };
-        let Ok(mut back) = self.eyes.tables.commits_back_to(location, at).await else {
+        let Ok(mut back) = self.back(key, location, (at, usize::MAX)).await else {
             return Head::Unreadable;
         };
         let Some(last) = back.last() else {
@@ -207,7 +266,7 @@ impl History<'_> {
         };
         // Mostly it was the newest one then; how much older it may be, nobody says.
         for from in [at, DateTime::<Utc>::MIN_UTC] {
-            let Ok(mut back) = self.eyes.tables.commits_back_to(location, from).await else {
+            let Ok(mut back) = self.back(key, location, (from, usize::MAX)).await else {
                 return;
             };
             let Some(last) = back.last() else { return };
@@ -224,16 +283,20 @@ impl History<'_> {
     }
 
     /// Keeps the longest history of a table that anybody asked for.
-    fn learn(&self, key: &AssetKey, found: Learned) {
+    pub(super) fn learn(&self, key: &AssetKey, found: Learned) {
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
         let known = learned.entry(key.clone()).or_default();
+        let lost = [known.lost, found.lost];
         if found.back.len() > known.back.len() {
             known.back = found.back;
         }
-        known.lost = match (known.lost, found.lost) {
-            (Some((version, at)), Some((_, since))) => Some((version, at.min(since))),
-            (known, found) => known.or(found),
+        let since = lost.iter().flatten().map(|(_, since)| *since).min();
+        // It is what came before all that is told of, whoever lacks it.
+        let version = match known.back.last() {
+            Some(oldest) => oldest.version.checked_sub(1),
+            None => lost.iter().flatten().map(|(version, _)| *version).min(),
         };
+        known.lost = version.zip(since);
     }
 
     /// Adds what was learned to what was seen, so that it is remembered.
@@ -243,7 +306,8 @@ impl History<'_> {
             let Some(known) = self.commits(&key).next() else {
                 continue;
             };
-            let commits = learned.commits(known, pass);
+            let mut commits = learned.commits(known, pass);
+            self.place(&key, &learned, &mut commits);
             let seen = sightings.iter_mut().find(|sighting| sighting.asset == key);
             if let Some(sighting) = seen {
                 sighting.commits.splice(0..0, commits);
@@ -268,8 +332,24 @@ impl History<'_> {
         }
     }
 
+    /// Says which partitions commits touched that were learned of.
+    fn place(&self, key: &AssetKey, learned: &Learned, commits: &mut [DataCommit]) {
+        let index = self.graph.index_of(key.as_str());
+        let asset = index.map(|index| self.graph.asset(index));
+        let definition = asset.and_then(|asset| asset.partitions.as_ref());
+        let (Some(definition), Some(head)) = (definition, self.head(key)) else {
+            return;
+        };
+        let places = Places::new(definition, head);
+        let read: BTreeMap<u64, &Commit> = learned.back.iter().map(|c| (c.version, c)).collect();
+        for known in commits {
+            let read = read.get(&known.version.version);
+            known.partitions = read.map(|read| places.extent(read));
+        }
+    }
+
     /// Commits that changed data, remembered and just seen, oldest first.
-    fn commits(&self, key: &AssetKey) -> impl Iterator<Item = &DataCommit> {
+    pub(super) fn commits(&self, key: &AssetKey) -> impl Iterator<Item = &DataCommit> {
         let fresh = self.fresh.get(key);
         let is_forgotten = fresh.is_some_and(|(forget, _)| *forget);
         let known = self.memory.commits.get(key).filter(|_| !is_forgotten);
@@ -323,9 +403,9 @@ pub(super) enum Head {
 #[derive(Default)]
 pub(super) struct Learned {
     /// Commits that changed data, newest first.
-    back: Vec<Commit>,
+    pub(super) back: Vec<Commit>,
     /// The newest version that the log no longer tells of, and since when a consumer may lack it.
-    lost: Option<(u64, DateTime<Utc>)>,
+    pub(super) lost: Option<(u64, DateTime<Utc>)>,
 }
 
 impl Learned {

@@ -10,6 +10,7 @@ mod code;
 mod dynamic;
 mod event_time;
 mod feeds;
+mod first_contact;
 mod history;
 mod locate;
 mod outside;

@@ -8,9 +8,9 @@
 //! known; the heads at its commit time less a margin. The last two are assumptions and labelled so. First contact with a table follows the same rule.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use assets::delta::Commit;
+use assets::delta::{Commit, KnownHead};
 use assets::partition::{Extent, PartitionSet};
 use assets::policy::{Adoption, OutsideWrites};
 use assets::version::{PassNumber, TableVersion};
@@ -20,7 +20,7 @@ use futures::StreamExt;
 use lineage::AssetGraph;
 
 use super::history::History;
-use super::{Eyes, Inputs, Seen, awaited, placed, streams};
+use super::{Eyes, Inputs, Seen, awaited, first_contact, placed, streams};
 use crate::ports::{Sighting, StateError, TableLocation};
 use crate::state::{
     Basis, Build, Consumed, DataCommit, Failure, Intent, IntentId, Memory, ObservedState, RunId,
@@ -69,6 +69,8 @@ pub(super) async fn attribute(
         locations,
         now,
         fresh: fresh_commits(&seen),
+        heads: heads(&seen),
+        starts: Mutex::default(),
         blind: blind(memory, &seen),
         streams: streams::read(eyes, (graph, memory), &seen).await,
         learned: Mutex::default(),
@@ -92,6 +94,10 @@ pub(super) async fn attribute(
             keep_positions(asset, memory.consumption.get(&asset.key), &mut consumption);
             let origin = history.origin(index, &consumption, &commit, pass);
             let build = adopted_build(asset, memory, &commit, &consumption);
+            if is_first_contact {
+                consumption =
+                    first_contact::by_partition(history, index, &commit, consumption).await;
+            }
             (asset.key.clone(), (build, consumption, origin))
         })
         .buffered(ADOPTED_AT_ONCE);
@@ -334,6 +340,15 @@ fn fresh_commits(seen: &[Seen]) -> BTreeMap<AssetKey, (bool, Vec<DataCommit>)> {
             )
         })
         .collect()
+}
+
+fn heads(seen: &[Seen]) -> BTreeMap<AssetKey, Arc<KnownHead>> {
+    let looked = seen.iter().map(|found| &found.sighting);
+    let heads = looked.filter_map(|sighting| {
+        let head = sighting.observation.head.clone()?;
+        Some((sighting.asset.clone(), head))
+    });
+    heads.collect()
 }
 
 /// The newest commit that nobody here made and that says something about how its asset was built.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use assets::delta::contents::PartitionNews;
 use assets::delta::partition_tuple::PartitionTuple;
+use assets::delta::{Commit, KnownHead};
 use assets::partition::{Extent, PartitionSet, Partitions, Placing};
 use assets::policy::Adoption;
 use assets::{Asset, AssetKey};
@@ -67,6 +68,32 @@ pub(super) fn take_over(
     }
 }
 
+/// What commits of one table say of the partitions of its asset.
+pub(super) struct Places {
+    placing: Placing,
+    ordinals: Arc<str>,
+}
+
+impl Places {
+    pub(super) fn new(definition: &Partitions, head: &KnownHead) -> Self {
+        Self {
+            placing: Placing::new(definition, &head.state.metadata.partitioning),
+            ordinals: definition.ordinals_id().into(),
+        }
+    }
+
+    /// Returns the partitions in which a commit changed data, rather too many than too few.
+    pub(super) fn extent(&self, commit: &Commit) -> Extent {
+        let placed = self
+            .placing
+            .touched_within(&commit.partitions, &commit.spreads);
+        Extent {
+            ordinals: Arc::clone(&self.ordinals),
+            partitions: placed.partitions,
+        }
+    }
+}
+
 /// Completes what a look found.
 pub(super) fn place(graph: &AssetGraph, memory: &Memory, now: DateTime<Utc>, seen: &mut Seen) {
     let Some(index) = graph.index_of(seen.sighting.asset.as_str()) else {
@@ -79,18 +106,12 @@ pub(super) fn place(graph: &AssetGraph, memory: &Memory, now: DateTime<Utc>, see
     ) else {
         return;
     };
-    let placing = Placing::new(definition, &head.state.metadata.partitioning);
-    let ordinals: Arc<str> = definition.ordinals_id().into();
+    let places = Places::new(definition, &head);
     for commit in &seen.commits {
         let mut recorded = seen.sighting.commits.iter_mut();
         let recorded = recorded.find(|recorded| recorded.version.version == commit.version);
         if let Some(recorded) = recorded {
-            recorded.partitions = Some(Extent {
-                ordinals: Arc::clone(&ordinals),
-                partitions: placing
-                    .touched_within(&commit.partitions, &commit.spreads)
-                    .partitions,
-            });
+            recorded.partitions = Some(places.extent(commit));
         }
     }
     if seen.sighting.built.is_some() || asset.planned_partitions().is_none() {
@@ -101,7 +122,7 @@ pub(super) fn place(graph: &AssetGraph, memory: &Memory, now: DateTime<Utc>, see
         let looked = Looked {
             asset,
             definition,
-            placing: &placing,
+            placing: &places.placing,
             now,
         };
         seen.sighting.built = looked.built(memory, seen);

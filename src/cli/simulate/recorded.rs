@@ -10,7 +10,7 @@ use lineage::AssetIndex;
 
 use crate::app::App;
 use crate::error::CommandError;
-use crate::ports::TableLocation;
+use crate::ports::{Back, TableLocation};
 use crate::simulate::{Stream, recorded};
 use crate::state::Memory;
 
@@ -47,7 +47,8 @@ pub(super) async fn streams(
                 Err(error) => return (key, Err(error.message)),
             },
         };
-        let commits = world.tables.commits_back_to(&location, now - period).await;
+        let back = Back::to(now - period);
+        let commits = world.tables.commits_back_to(&location, back).await;
         let commits = match commits {
             Ok(commits) => commits,
             Err(reason) => return (key, Err(format!("its log cannot be read: {reason}"))),

@@ -16,7 +16,7 @@ use workspace::MemoryLog;
 
 use crate::execute::CORRELATION;
 use crate::ports::{
-    Catalog, Clock, Job, Jobs, JobsError, Question, Random, Run, RunRequest, RunState,
+    Back, Catalog, Clock, Job, Jobs, JobsError, Question, Random, Run, RunRequest, RunState,
     StatementAnswer, Statements, TableLocation, TableRequest, Tables,
 };
 use crate::state::{CatalogLocation, RunId};
@@ -257,14 +257,15 @@ impl Tables for Fake {
     async fn commits_back_to(
         &self,
         location: &TableLocation,
-        at: DateTime<Utc>,
+        back: Back,
     ) -> Result<Vec<Commit>, Unreadable> {
         let shared = self.get();
         let log = shared.logs.get(&location.path);
         if let Some(problem) = log.and_then(|log| log.problem.as_ref()) {
             return Err(problem.clone());
         }
-        Ok(log.map(|log| log.back_to(at)).unwrap_or_default())
+        let commits = log.map(|log| log.back_to(back.to)).unwrap_or_default();
+        Ok(commits.into_iter().take(back.at_most).collect())
     }
 
     async fn kept_changes(

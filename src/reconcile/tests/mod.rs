@@ -5,6 +5,7 @@ mod answers;
 mod backfills;
 mod checks;
 mod fake;
+mod first_contact;
 mod following;
 mod herd;
 mod lacking;

@@ -12,7 +12,7 @@ use assets::delta::{
 use assets::{AssetKey, Relation};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use headwater::ports::{Catalog, JobsError, TableLocation, TableRequest, Tables};
+use headwater::ports::{Back, Catalog, JobsError, TableLocation, TableRequest, Tables};
 use headwater::state::CatalogLocation;
 use workspace::MemoryLog;
 
@@ -270,14 +270,15 @@ impl Tables for World {
     async fn commits_back_to(
         &self,
         location: &TableLocation,
-        at: DateTime<Utc>,
+        back: Back,
     ) -> Result<Vec<Commit>, Unreadable> {
         let scene = self.get();
         let log = scene.lake.logs.get(&location.path);
         if let Some(problem) = log.and_then(|log| log.problem.as_ref()) {
             return Err(problem.clone());
         }
-        Ok(log.map(|log| log.back_to(at)).unwrap_or_default())
+        let commits = log.map(|log| log.back_to(back.to)).unwrap_or_default();
+        Ok(commits.into_iter().take(back.at_most).collect())
     }
 
     async fn kept_changes(

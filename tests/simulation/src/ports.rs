@@ -12,7 +12,7 @@ use assets::delta::{Commit, KeptChanges, KnownHead, Reading, Unreadable};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use headwater::execute::Windows;
-use headwater::ports::{Clock, Random, StateError, TableLocation, TableRequest, Tables};
+use headwater::ports::{Back, Clock, Random, StateError, TableLocation, TableRequest, Tables};
 use headwater::reconcile::PassReport;
 use headwater::state::Lease;
 use headwater::store::Store;
@@ -183,14 +183,15 @@ impl Tables for Ports<'_> {
     async fn commits_back_to(
         &self,
         location: &TableLocation,
-        at: DateTime<Utc>,
+        back: Back,
     ) -> Result<Vec<Commit>, Unreadable> {
         if !self.reach(Step::ReadBack, Side::Before) {
             return Ok(Vec::new());
         }
         self.with(|world| {
             let table = world.lake.named(&location.path);
-            Ok(table.map_or_else(Vec::new, |table| world.lake.of(table).log.back_to(at)))
+            let commits = table.map(|table| world.lake.of(table).log.back_to(back.to));
+            Ok(commits.into_iter().flatten().take(back.at_most).collect())
         })
     }
 
