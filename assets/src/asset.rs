@@ -126,9 +126,20 @@ impl Asset {
                 values.is_told()
             }
         };
+        // A view has no data to be built by partitions: they say what of it lies where beneath.
         self.partitions
             .as_ref()
+            .filter(|_| !self.kind.is_transparent())
             .filter(|partitions| partitions.dynamic_parts().all(is_known))
+    }
+
+    /// Returns the partitions by which what reads it needs what is behind it, of a view that declares any.
+    /// Values that only a table could tell are none.
+    pub fn passed_partitions(&self) -> Option<&Partitions> {
+        self.partitions
+            .as_ref()
+            .filter(|_| self.kind.is_transparent())
+            .filter(|partitions| partitions.dynamic_parts().next().is_none())
     }
 
     /// Returns the column with its event time, where it declares one.

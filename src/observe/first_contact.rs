@@ -12,7 +12,8 @@
 //! | goes back to the write | what the input held then |
 //! | begins later | what the log does not tell of any more: just what it does tell is lacking |
 //!
-//! A feed is read by one position for all partitions, which is where the newest write left it.
+//! A feed, and what a streaming query reads, is read by one position for all partitions, which is where the
+//! newest write left it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,7 +63,9 @@ pub(super) async fn by_partition(
     if writes.iter().all(|write| write.read_by.is_none()) {
         return whole;
     }
-    let feeds: BTreeSet<&AssetKey> = asset.feeds().collect();
+    let mut feeds: BTreeSet<&AssetKey> = asset.feeds().collect();
+    let stream = history.streams.get(&asset.key).into_iter();
+    feeds.extend(stream.flat_map(|stream| stream.positions.keys()));
     let mut consumption = BTreeMap::new();
     for (key, newest) in whole {
         let consumed = if newest.is_unknown() || feeds.contains(&key) {

@@ -65,7 +65,7 @@ fn finish(
     let inputs = inputs(&assets, &upstreams, &order.sorted)
         .map_err(|excess| vec![too_many_inputs(&assets, excess)])?;
     let assets: Vec<Arc<Asset>> = assets.into_iter().map(Arc::new).collect();
-    let mappings = mappings::all(&assets, &upstreams, &inputs)?;
+    let mappings = mappings::all(&assets, &upstreams, &inputs, &order.sorted)?;
     let is_dynamic = |index: &&AssetIndex| {
         let partitions = assets.get(index.position())?.partitions.as_ref()?;
         partitions.dynamic_parts().next()

@@ -18,7 +18,6 @@ use assets::Asset;
 use assets::delta::PartitionValue;
 use assets::partition::{DynamicPart, Mapping, OwnValues, Partitions, Told};
 
-use super::mappings::EdgesOf;
 use super::{AssetGraph, AssetIndex};
 
 /// Values that an asset is to get and that its list does not have yet.
@@ -116,7 +115,8 @@ impl AssetGraph {
             .iter()
             .flat_map(|index| self.readers(*index));
         affected.extend(readers);
-        affected.sort_unstable();
+        // Views before whoever reads tables through them.
+        affected.sort_unstable_by_key(|index| (self.depth(*index), *index));
         affected.dedup();
         for index in affected {
             graph.renew(index);
@@ -136,16 +136,12 @@ impl AssetGraph {
     }
 
     fn renew(&mut self, index: AssetIndex) {
-        let Some(asset) = self.assets.get(index.position()) else {
-            return;
-        };
-        let edges = EdgesOf {
-            assets: &self.assets,
-            asset,
-            upstreams: self.edges.upstreams.of(index),
-            inputs: &self.edges.inputs,
-        };
-        self.mappings.renew(&edges, index);
+        let graph = (
+            self.assets.as_slice(),
+            &self.edges.upstreams,
+            &self.edges.inputs,
+        );
+        self.mappings.renew(graph, index);
     }
 }
 

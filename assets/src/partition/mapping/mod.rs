@@ -14,11 +14,13 @@ mod infer;
 mod link;
 mod refused;
 mod spec;
+mod through;
 
 pub use refused::{Choice, MappingError};
 pub use spec::MappingSpec;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -49,6 +51,8 @@ enum Rule {
     Links(Vec<LinkedParts>),
     /// Partitions of the downstream, each with those that it needs.
     Table(Vec<Row>),
+    /// What the partitions of something in between need that a partition needs.
+    Through(Arc<(Mapping, Mapping)>),
 }
 
 /// A row of a table of keys.
@@ -108,6 +112,7 @@ impl Mapping {
         let partitions = narrow(self.downstream.as_ref(), partitions);
         let (upstream, links) = match (&self.upstream, &self.rule) {
             _ if partitions.is_empty() => return Needs::default(),
+            (_, Rule::Through(steps)) => return through::needs(steps, &partitions, now),
             (None, _) | (_, Rule::All) => {
                 return Needs {
                     partitions: PartitionSet::EVERYTHING,
@@ -174,6 +179,7 @@ impl Mapping {
         let partitions = narrow(self.upstream.as_ref(), partitions);
         let (downstream, upstream, links) = match (&self.downstream, &self.upstream, &self.rule) {
             _ if partitions.is_empty() => return PartitionSet::NOTHING,
+            (_, _, Rule::Through(steps)) => return through::feeds(steps, &partitions, now),
             (_, _, Rule::Table(table)) => {
                 let rows = table.iter().filter(|row| row.needed.meets(&partitions));
                 return PartitionSet::union_of(rows.map(|row| row.own.clone()));
@@ -219,7 +225,8 @@ impl Mapping {
             return Vec::new();
         };
         match &self.rule {
-            Rule::All => Vec::new(),
+            // What is in between has no values of its own to be told by.
+            Rule::All | Rule::Through(_) => Vec::new(),
             Rule::Table(table) => followed_by_table(table, downstream, upstream)
                 .into_iter()
                 .collect(),
